@@ -1,0 +1,439 @@
+// theus.h: the kernel of Theus behind a C ABI, for any host language.
+//
+// The kernel decides, the host carries out. It compiles contracts, answers what a process may do
+// to a path, orders and validates transactions, and hands out the next action; it never calls
+// out. The host keeps the objects, caches the kernel's answers and appends fixed-size records of
+// what its processes wrote.
+//
+// Load the library, call theus_get_api once, and go through the table it returns. Each function
+// says, in this order: what it does, Returns, Owns, Thread.
+//
+// Conventions
+//   * Strings are UTF-8 spans with a length; they may hold NULs and are borrowed for the call.
+//   * Handles are integers, never pointers. 0 is no handle. A handle that was closed, or that
+//     belongs to an engine that was closed, is refused, not followed.
+//   * The caller zeroes *err before a call. It is filled whenever the status is not THEUS_OK and
+//     is then released once with theus_error_release. Out-parameters are untouched on failure.
+//   * No function blocks, waits or calls back: a host may hold its own locks.
+//   * A panic of the kernel becomes THEUS_PANIC and poisons the engine it happened in; each later
+//     call on that engine returns THEUS_POISONED, and other engines live on.
+#ifndef THEUS_H
+#define THEUS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define THEUS_ABI_VERSION 1u
+
+// ---- values that cross -------------------------------------------------------------------------
+
+// theus_str is a borrowed UTF-8 span; data may be NULL when len is 0.
+typedef struct theus_str {
+  const char *data;
+  size_t len;
+} theus_str;
+
+typedef uint64_t theus_engine;   // an engine: registry, shapes, transactions
+typedef uint64_t theus_tx;       // a running transaction or savepoint of one engine
+typedef uint32_t theus_process;  // a registered process of one engine
+typedef uint32_t theus_shape_id; // a node contract x path of one engine
+
+// theus_status says whose fault it is; the numbers are those of core/fault.Kind and never change.
+typedef int32_t theus_status;
+enum {
+  THEUS_OK = 0,
+  THEUS_INVALID = 1,     // an argument is malformed: a path, a contract, an option
+  THEUS_NOT_FOUND = 2,   // no process has that name
+  THEUS_READ = 3,        // the contract does not allow this read
+  THEUS_WRITE = 4,       // the contract does not allow this write
+  THEUS_FROZEN = 5,      // a write into something that is only an input
+  THEUS_PRIVATE = 6,     // a name starting with "_" is not for process code
+  THEUS_ZONE = 7,        // the zone of the path forbids it (a SIGNAL or META input)
+  THEUS_UNSUPPORTED = 8, // a value of this kind cannot live in the context
+  THEUS_ENDED = 9,       // the transaction has ended (programming error of the host)
+  THEUS_CLOSED = 10,     // the engine was closed, or the handle never was one
+  THEUS_BUSY = 11,       // another transaction stayed in charge for too long
+  THEUS_LIMIT = 12,      // a bound of the kernel was reached (nesting depth)
+  THEUS_POISONED = 13,   // the engine met a kernel panic earlier and refuses work
+  THEUS_PANIC = 14       // the kernel panicked in this call; please report it
+};
+
+// theus_error carries a failure. All spans point into storage, which theus_error_release frees.
+typedef struct theus_error {
+  theus_str message; // the whole text, several lines, ready for a person
+  theus_str process; // the process that was running or named, may be empty
+  theus_str path;    // the path in question, may be empty
+  theus_str hint;    // the one-line fix, may be empty
+  void *storage;     // owned; NULL means released or never filled
+} theus_error;
+
+// ---- contracts and shapes ----------------------------------------------------------------------
+
+// theus_contract is what a process declares. Entries are paths as users spell them.
+typedef struct theus_contract {
+  theus_str name;
+  const theus_str *inputs;
+  size_t n_inputs;
+  const theus_str *outputs;
+  size_t n_outputs;
+  uint32_t side_effects; // how many were declared; > 0 forbids an automatic second run
+  uint32_t reserved;
+} theus_contract;
+typedef const theus_contract *theus_contract_in;
+
+// theus_segment is one step of a path. The attribute x, the key "x" and the index 0 are three
+// different segments; a contract's ".x" names the attribute and the key, its "[0]" the index and
+// the integer key.
+enum {
+  THEUS_ATTR = 1,  // text is the attribute's name
+  THEUS_TEXT = 2,  // text is a string key
+  THEUS_INT = 3,   // number is an index or an integer key
+  THEUS_OTHER = 4  // text is a printed form of any other key, for messages only
+};
+typedef struct theus_segment {
+  uint32_t kind;
+  uint32_t reserved;
+  int64_t number;
+  theus_str text;
+} theus_segment;
+typedef const theus_segment *theus_segment_in;
+
+// Permission bits of a shape.
+enum {
+  THEUS_MAY_READ = 1,  // at or below an input or output
+  THEUS_MAY_WRITE = 2, // at or below an output
+  THEUS_MAY_WALK = 4,  // above one: only the declared way on exists
+  THEUS_IS_PRIVATE = 8 // the last segment starts with "_": only methods of the object itself
+};
+enum { THEUS_DATA = 0, THEUS_SIGNAL = 1, THEUS_META = 2, THEUS_HEAVY = 3 };
+enum { THEUS_LAYER_NONE = 0, THEUS_LAYER_GLOBAL = 1, THEUS_LAYER_DOMAIN = 2 };
+// Item keys of this shape differ in what is allowed: ask for each (theus_shape_child).
+// Without it, theus_shape_items answers for every key that starts with no zone prefix.
+enum { THEUS_ITEMS_VARY = 1 };
+
+// theus_shape is the kernel's cached answer for one contract at one path.
+typedef struct theus_shape {
+  theus_shape_id id;
+  uint8_t bits;  // THEUS_MAY_READ ...
+  uint8_t zone;  // THEUS_DATA ...
+  uint8_t layer; // below the root: the layer this spelling stands for
+  uint8_t flags; // THEUS_ITEMS_VARY
+} theus_shape;
+
+// What a process tried, for theus_deny.
+enum {
+  THEUS_TRY_READ = 1,    // read, or pass through, a path
+  THEUS_TRY_WRITE = 2,   // assign a path
+  THEUS_TRY_DELETE = 3,  // delete a path
+  THEUS_TRY_MUTATE = 4,  // change a container or object in place
+  THEUS_TRY_ITERATE = 5, // list what a walked-through ancestor holds
+  THEUS_TRY_STORE = 6    // meet or assign a value of an unsupported kind; detail is its type
+};
+
+// ---- transactions ------------------------------------------------------------------------------
+
+// theus_record is one entry of the delta log: 32 bytes, appended by the host as a process writes,
+// in program order, into memory the host owns. The kernel reads it at finish and trusts nothing
+// in it but what it checks: the shape must be one it handed out, and writable.
+enum {
+  THEUS_OP_SET = 1,      // assign an attribute
+  THEUS_OP_DELETE = 2,   // delete an attribute or an item
+  THEUS_OP_SET_ITEM = 3, // assign an item
+  THEUS_OP_APPEND = 4,
+  THEUS_OP_INSERT = 5,
+  THEUS_OP_EXTEND = 6,
+  THEUS_OP_POP = 7,
+  THEUS_OP_POPITEM = 8,
+  THEUS_OP_REMOVE = 9,
+  THEUS_OP_CLEAR = 10,
+  THEUS_OP_SORT = 11,
+  THEUS_OP_REVERSE = 12,
+  THEUS_OP_LAST = 12
+};
+enum {
+  THEUS_RECORD_FOREIGN = 1, // applying it may run user code (a setter, a validator, an __eq__)
+  THEUS_RECORD_HEAVY = 2    // already in memory: HEAVY is written through and not rolled back
+};
+typedef struct theus_record {
+  uint16_t op;
+  uint16_t flags;
+  theus_shape_id shape; // of the written path
+  uint32_t object;      // the host's ordinal of the object, stable within the transaction
+  uint32_t reserved;
+  uint64_t key;    // the host's reference of the field, key or index; opaque to the kernel
+  uint64_t nbytes; // HEAVY: size of what was assigned, for the audit record
+} theus_record;
+typedef const theus_record *theus_records_in;
+
+#if defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
+_Static_assert(sizeof(theus_record) == 32, "core/transaction/record.go mirrors this layout");
+_Static_assert(sizeof(theus_shape) == 8, "a shape answer fits a register");
+#endif
+
+// How a process ended.
+enum {
+  THEUS_RETURNED = 1,    // with a value
+  THEUS_DECLARED = 2,    // with an error its contract names
+  THEUS_UNDECLARED = 3,  // with any other error
+  THEUS_REFUSED = 4,     // with a denial or another contract violation
+  THEUS_INTERRUPTED = 5, // with something that is no error: an interrupt, an exit, a cancellation
+  THEUS_UNSTARTED = 6    // its arguments did not fit; the process did not run
+};
+typedef uint32_t theus_outcome;
+
+// What the host does next.
+enum {
+  THEUS_RUN = 1,   // call the process; then theus_tx_finish
+  THEUS_WAIT = 2,  // another transaction is in charge: wait until it ended, then begin again
+  THEUS_APPLY = 3, // apply the writes, all or none; then theus_tx_applied
+  THEUS_DONE = 4,  // nothing is left to do, the transaction is over
+  THEUS_COMMIT = 5, // apply the writes now; over, unless that fails: then theus_tx_retract
+  THEUS_KEEP = 6,  // a savepoint succeeded: its writes now belong to the outer transaction; over
+  THEUS_DROP = 7   // drop the writes (a savepoint: only its own); over
+};
+enum {
+  THEUS_RAISE_NOTHING = 0,
+  THEUS_RAISE_AS_IS = 1,  // the caller gets the host's error unchanged
+  THEUS_RAISE_WRAPPED = 2 // as an undeclared error violation, caused by the host's error
+};
+typedef struct theus_action {
+  uint32_t kind;
+  uint32_t raise;    // DROP: how the host's error reaches the caller
+  theus_tx tx;       // RUN: the transaction that began
+  uint64_t version;  // APPLY, COMMIT, DONE after a commit: the version this commit makes
+  theus_shape root;  // RUN: the shape of the system context under this contract
+} theus_action;
+
+// theus_info describes the library; zero-terminated, static, never freed.
+typedef struct theus_info {
+  const char *version;       // of Theus
+  const char *go_version;    // that built it
+  const char *zone_prefixes; // "sig_ cmd_ meta_ heavy_": keys that start otherwise are DATA
+} theus_info;
+
+typedef struct theus_options {
+  uint32_t max_depth; // nested processes, 0 means 64
+  uint32_t reserved;
+} theus_options;
+typedef const theus_options *theus_options_in;
+
+// ---- functions ---------------------------------------------------------------------------------
+
+// theus_describe fills *out with facts about the library.
+//
+// Returns THEUS_OK.
+// Owns:   nothing; the strings live as long as the library.
+// Thread: any.
+extern theus_status theus_describe(theus_info *out);
+
+// theus_live counts the handles that are open: engines and transactions of all engines.
+//
+// Returns the count; a host that closed everything reads 0.
+// Owns:   nothing.
+// Thread: any.
+extern uint64_t theus_live(void);
+
+// theus_error_release frees what a failed call put into *err and zeroes it.
+//
+// Returns nothing. A zeroed or released error is left alone.
+// Owns:   frees err->storage.
+// Thread: any, one at a time for one error.
+extern void theus_error_release(theus_error *err);
+
+// theus_engine_new opens an engine.
+//
+// Returns THEUS_OK           *out is the engine
+//         THEUS_INVALID      an option is out of range
+// Owns:   *out lives until theus_engine_close.
+// Thread: any.
+extern theus_status theus_engine_new(theus_options_in options, theus_engine *out, theus_error *err);
+
+// theus_engine_close ends an engine and every transaction it still has.
+//
+// Returns THEUS_OK           all its handles are dead
+//         THEUS_CLOSED       it was closed before
+// Owns:   releases the engine; works on a poisoned one too.
+// Thread: any.
+extern theus_status theus_engine_close(theus_engine engine, theus_error *err);
+
+// theus_process_register compiles a contract and files it under its name.
+//
+// Returns THEUS_OK           *out names the process; a former one of that name keeps running
+//                            transactions valid and is no longer found
+//         THEUS_INVALID      an entry is no path; the message names the entry
+//         THEUS_ZONE         an input lies in a zone that cannot be one; the message names it
+//         THEUS_CLOSED, THEUS_POISONED
+// Owns:   copies what it keeps of *contract.
+// Thread: any.
+extern theus_status theus_process_register(theus_engine engine, theus_contract_in contract,
+                                           theus_process *out, theus_error *err);
+
+// theus_process_find looks a process up by name.
+//
+// Returns THEUS_OK           *out names it
+//         THEUS_NOT_FOUND    the message has the nearest name
+//         THEUS_CLOSED, THEUS_POISONED
+// Owns:   nothing.
+// Thread: any.
+extern theus_status theus_process_find(theus_engine engine, theus_str name, theus_process *out,
+                                       theus_error *err);
+
+// theus_shape_child answers for one step below a shape. The answer never changes: cache it.
+//
+// Returns THEUS_OK           *out is the child's shape; its bits may be 0, which is a denial
+//         THEUS_INVALID      no such shape, or a malformed segment
+//         THEUS_CLOSED, THEUS_POISONED
+// Owns:   nothing.
+// Thread: any.
+extern theus_status theus_shape_child(theus_engine engine, theus_shape_id shape,
+                                      theus_segment_in segment, theus_shape *out, theus_error *err);
+
+// theus_shape_items answers once for all items of a container at a shape: every index, and every
+// key that starts with no zone prefix. Not defined where THEUS_ITEMS_VARY is set.
+//
+// Returns as theus_shape_child.
+// Owns:   nothing.
+// Thread: any.
+extern theus_status theus_shape_items(theus_engine engine, theus_shape_id shape, theus_shape *out,
+                                      theus_error *err);
+
+// theus_deny builds the refusal for what a process tried on a path: who, what, where, what is
+// allowed instead, the nearest declared name and the fix.
+//
+// Returns never THEUS_OK: THEUS_READ, THEUS_WRITE, THEUS_FROZEN, THEUS_PRIVATE, THEUS_ZONE or
+//         THEUS_UNSUPPORTED with *err filled, or THEUS_CLOSED, THEUS_POISONED, THEUS_INVALID
+// Owns:   *err.
+// Thread: any.
+extern theus_status theus_deny(theus_engine engine, theus_tx tx, uint32_t tried,
+                               theus_segment_in path, size_t n_path, theus_str detail,
+                               theus_error *err);
+
+// theus_tx_begin begins a process: process 0 is edit(), which may do everything.
+//
+// Returns THEUS_OK           *next is RUN, or WAIT where another transaction is in charge
+//         THEUS_LIMIT        nested deeper than max_depth
+//         THEUS_ENDED        outer has ended
+//         THEUS_NOT_FOUND, THEUS_CLOSED, THEUS_POISONED
+// Owns:   next->tx lives until an action says it is over. outer, if not 0, is the transaction
+//         this one nests in: a savepoint whose rights are cut with those of outer.
+// Thread: one thread per transaction; different ones may begin at once, the kernel orders them.
+extern theus_status theus_tx_begin(theus_engine engine, theus_process process, theus_tx outer,
+                                   theus_action *next, theus_error *err);
+
+// theus_tx_finish reports how the process ended and what it wrote, and hands back the next action.
+//
+// Returns THEUS_OK           *next is APPLY, COMMIT, KEEP, DROP or DONE
+//         THEUS_WRITE        a record's shape may not be written; *next is DROP, the
+//                            transaction is over
+//         THEUS_ENDED        tx was finished before
+//         THEUS_INVALID      a record is malformed; *next is DROP
+//         THEUS_CLOSED, THEUS_POISONED
+// Owns:   borrows the records for the call.
+// Thread: the thread of tx.
+extern theus_status theus_tx_finish(theus_tx tx, theus_outcome outcome, theus_records_in records,
+                                    size_t n_records, theus_action *next, theus_error *err);
+
+// theus_tx_applied answers APPLY: whether all writes stand, or none.
+//
+// Returns THEUS_OK           *next is DONE with the published version, or DROP
+//         THEUS_ENDED        no APPLY is pending for tx
+//         THEUS_CLOSED, THEUS_POISONED
+// Owns:   tx is over.
+// Thread: the thread of tx.
+extern theus_status theus_tx_applied(theus_tx tx, uint32_t all_stand, theus_action *next,
+                                     theus_error *err);
+
+// theus_tx_retract takes the newest version back after a COMMIT that the host could not apply and
+// has undone. Legal until the next transaction of the engine begins; the host makes sure of that
+// by not letting go of its own lock in between.
+//
+// Returns THEUS_OK           the version number will be used again
+//         THEUS_ENDED        version is not the newest
+//         THEUS_CLOSED, THEUS_POISONED
+// Owns:   nothing.
+// Thread: the thread that committed.
+extern theus_status theus_tx_retract(theus_engine engine, uint64_t version, theus_error *err);
+
+// theus_path_canonical spells a path the way the kernel prints it: "domain.a" is "domain_ctx.a".
+//
+// Returns THEUS_OK           *len bytes stand in buf; if *len > cap, nothing was written:
+//                            call again with a buffer of *len
+//         THEUS_INVALID      no path; the message points at the place
+// Owns:   nothing.
+// Thread: any.
+extern theus_status theus_path_canonical(theus_str text, char *buf, size_t cap, size_t *len,
+                                         theus_error *err);
+
+// theus_zone_of gives the zone of a path: that of its first segment with a zone prefix.
+//
+// Returns THEUS_OK           *zone is THEUS_DATA ...
+//         THEUS_INVALID      no path
+// Owns:   nothing.
+// Thread: any.
+extern theus_status theus_zone_of(theus_str path, uint32_t *zone, theus_error *err);
+
+// theus_decide answers for a whole path what a registered process may do to it: the coarse form
+// of theus_shape_child, for tools and tests.
+//
+// Returns THEUS_OK           *out is the shape at path
+//         THEUS_INVALID      no path
+//         THEUS_NOT_FOUND    no such process
+//         THEUS_CLOSED, THEUS_POISONED
+// Owns:   nothing.
+// Thread: any.
+extern theus_status theus_decide(theus_engine engine, theus_process process, theus_str path,
+                                 theus_shape *out, theus_error *err);
+
+// theus_panic panics inside the kernel as a bug of ours would, so that hosts can test their
+// handling of THEUS_PANIC and THEUS_POISONED.
+//
+// Returns THEUS_PANIC        always, or THEUS_CLOSED, THEUS_POISONED
+// Owns:   *err.
+// Thread: any.
+extern theus_status theus_panic(theus_engine engine, theus_error *err);
+
+// ---- the table ---------------------------------------------------------------------------------
+
+// theus_api is the one door. It only ever grows at its end; struct_size tells how far it goes.
+typedef struct theus_api {
+  uint32_t abi_version;
+  uint32_t struct_size;
+  theus_status (*describe)(theus_info *);
+  uint64_t (*live)(void);
+  void (*error_release)(theus_error *);
+  theus_status (*engine_new)(theus_options_in, theus_engine *, theus_error *);
+  theus_status (*engine_close)(theus_engine, theus_error *);
+  theus_status (*process_register)(theus_engine, theus_contract_in, theus_process *, theus_error *);
+  theus_status (*process_find)(theus_engine, theus_str, theus_process *, theus_error *);
+  theus_status (*shape_child)(theus_engine, theus_shape_id, theus_segment_in, theus_shape *,
+                              theus_error *);
+  theus_status (*shape_items)(theus_engine, theus_shape_id, theus_shape *, theus_error *);
+  theus_status (*deny)(theus_engine, theus_tx, uint32_t, theus_segment_in, size_t, theus_str,
+                       theus_error *);
+  theus_status (*tx_begin)(theus_engine, theus_process, theus_tx, theus_action *, theus_error *);
+  theus_status (*tx_finish)(theus_tx, theus_outcome, theus_records_in, size_t, theus_action *,
+                            theus_error *);
+  theus_status (*tx_applied)(theus_tx, uint32_t, theus_action *, theus_error *);
+  theus_status (*tx_retract)(theus_engine, uint64_t, theus_error *);
+  theus_status (*path_canonical)(theus_str, char *, size_t, size_t *, theus_error *);
+  theus_status (*zone_of)(theus_str, uint32_t *, theus_error *);
+  theus_status (*decide)(theus_engine, theus_process, theus_str, theus_shape *, theus_error *);
+  theus_status (*panic)(theus_engine, theus_error *);
+} theus_api;
+
+// theus_get_api returns the table for an ABI version, or NULL if this library does not speak it.
+// It starts nothing; the first call through the table waits for the Go runtime.
+//
+// Returns the table; static, never freed.
+// Owns:   nothing.
+// Thread: any.
+extern const theus_api *theus_get_api(uint32_t abi_version);
+
+#ifdef __cplusplus
+}
+#endif
+#endif // THEUS_H
