@@ -1,0 +1,6 @@
+//go:build invariants
+
+package invariant
+
+// Enabled tells whether dear assertions run.
+const Enabled = true
