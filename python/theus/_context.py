@@ -1,0 +1,150 @@
+"""Base classes for contexts: plain dataclasses that an engine can lock and a user can export."""
+
+import logging
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from inspect import get_annotations
+from types import MemberDescriptorType
+from typing import Any, ClassVar
+
+from theus.guards import ContextLoggerAdapter
+from theus.locks import LockManager
+from theus.zones import ContextZone, resolve_zone
+
+
+class LockedContextMixin:
+    """A part of a context that can be locked and exported.
+
+    While a lock manager is set, assigning and deleting an attribute asks it first, unless the name
+    starts with ``_``. A copy or a pickle is not locked.
+    """
+
+    # Read through object.__getattribute__: an object that never had a lock answers with this
+    # default, no hook of the user runs, and no __dict__ is asked for, which would slow it down.
+    _lock_manager: ClassVar[LockManager | None] = None
+
+    def set_lock_manager(self, manager: LockManager | None) -> None:
+        """Guard this object against writes from outside; None ends that."""
+        object.__setattr__(self, "_lock_manager", manager)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_"):
+            manager = object.__getattribute__(self, "_lock_manager")
+            if manager is not None:
+                manager.validate_write(name, self)
+        super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if not name.startswith("_"):
+            manager = object.__getattribute__(self, "_lock_manager")
+            if manager is not None:
+                manager.validate_write(name, self)
+        super().__delattr__(name)
+
+    def __getstate__(self) -> object:
+        state = super().__getstate__()
+        if isinstance(state, dict):
+            return _without_lock(state)
+        if isinstance(state, tuple) and state and isinstance(state[0], dict):
+            return (_without_lock(state[0]), *state[1:])
+        return state
+
+    def get_zone(self, key: str) -> ContextZone:
+        """The zone of a field of this object; see ``theus.zones.resolve_zone``."""
+        return resolve_zone(key)
+
+    def to_dict(self, exclude_zones: Collection[ContextZone] | None = None) -> dict[str, Any]:
+        """The fields by name, without those of some zones and without ``_names``.
+
+        Left out are SIGNAL, META and HEAVY; an empty list leaves out none. A value that has a
+        ``to_dict`` of its own is exported with it. Raises ValueError for an unknown zone.
+
+        >>> from theus import BaseDomainContext
+        >>> domain = BaseDomainContext()
+        >>> domain.from_dict({"count": 3, "meta_note": "x", "_private": 0})
+        >>> domain.to_dict(), domain.to_dict(exclude_zones=[])
+        ({'count': 3}, {'count': 3, 'meta_note': 'x'})
+        """
+        if exclude_zones is None:
+            exclude_zones = (ContextZone.SIGNAL, ContextZone.META, ContextZone.HEAVY)
+        hidden = {ContextZone(zone) for zone in exclude_zones}
+        exported = {}
+        for name in _field_names(self):
+            if self.get_zone(name) not in hidden:
+                value = getattr(self, name)
+                nested = not isinstance(value, type) and hasattr(value, "to_dict")
+                exported[name] = value.to_dict(exclude_zones) if nested else value
+        return exported
+
+    def from_dict(self, data: Mapping[str, Any]) -> None:
+        """Assign fields by name, except ``_names``; a new name makes a new field.
+
+        A current value that has a ``from_dict`` of its own takes its part with it. Raises
+        LockViolationError like any other assignment.
+        """
+        for name, value in data.items():
+            if name.startswith("_"):
+                continue
+            current: Any = getattr(self, name, None)
+            if not isinstance(current, type) and hasattr(current, "from_dict"):
+                current.from_dict(value)
+            else:
+                setattr(self, name, value)
+
+
+@dataclass
+class BaseSystemContext(LockedContextMixin):
+    """The root of a context: two layers. Subclass it to give them types or to add more fields.
+
+    >>> from theus import BaseDomainContext, BaseGlobalContext, BaseSystemContext
+    >>> root = BaseSystemContext(BaseGlobalContext(), BaseDomainContext())
+    >>> root.domain is root.domain_ctx
+    True
+    """
+
+    global_ctx: Any
+    domain_ctx: Any
+
+    @property
+    def domain(self) -> Any:
+        """The short spelling of ``domain_ctx``; ``global`` is a keyword, so it has none."""
+        return self.domain_ctx
+
+    @domain.setter
+    def domain(self, layer: Any) -> None:
+        self.domain_ctx = layer
+
+
+@dataclass
+class BaseGlobalContext(LockedContextMixin):
+    """Base of the layer for settings and limits; subclass it as a dataclass."""
+
+
+@dataclass
+class BaseDomainContext(LockedContextMixin):
+    """Base of the layer for the state that processes work on; subclass it as a dataclass."""
+
+
+def process_logger(name: str) -> ContextLoggerAdapter:
+    """What ``ctx.log`` is in a run of the process of that name. Called by the extension."""
+    return ContextLoggerAdapter(logging.getLogger("POP_PROCESS"), {"process": name})
+
+
+def _without_lock(state: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in state.items() if name != "_lock_manager"}
+
+
+def _field_names(part: object) -> Iterator[str]:
+    """The public fields of an object: what it holds, its slots, and defaults of its classes."""
+    own = [name for name in getattr(part, "__dict__", ()) if not name.startswith("_")]
+    yield from own
+    for cls in part.__class__.__mro__:
+        notes = get_annotations(cls)
+        for name, value in vars(cls).items():
+            if name.startswith("_") or name in own or "ClassVar" in str(notes.get(name)):
+                continue
+            slot = isinstance(value, MemberDescriptorType)
+            behaviour = isinstance(value, type) or hasattr(value, "__get__")
+            if (slot and hasattr(part, name)) or not (slot or behaviour):
+                own.append(name)
+                yield name
