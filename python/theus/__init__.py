@@ -1,0 +1,57 @@
+"""Theus runs functions on shared state, each held to what it declares."""
+
+from theus._context import BaseDomainContext, BaseGlobalContext, BaseSystemContext
+from theus._engine import TheusEngine
+from theus._kernel import plain
+from theus._process import process
+from theus._version import __version__
+from theus.engine import POPEngine
+from theus.errors import (
+    AccessDeniedError,
+    AmbiguousProcessError,
+    ConfigError,
+    ContractError,
+    ContractViolationError,
+    EngineClosedError,
+    ForkedKernelError,
+    FrozenInputError,
+    KernelPanic,
+    LockViolationError,
+    NestingLimitError,
+    ScanError,
+    StaleViewError,
+    TheusError,
+    TransactionConflictError,
+    UnknownProcessError,
+    UnsupportedValueError,
+    ZoneViolationError,
+)
+
+__all__ = [
+    "AccessDeniedError",
+    "AmbiguousProcessError",
+    "BaseDomainContext",
+    "BaseGlobalContext",
+    "BaseSystemContext",
+    "ConfigError",
+    "ContractError",
+    "ContractViolationError",
+    "EngineClosedError",
+    "ForkedKernelError",
+    "FrozenInputError",
+    "KernelPanic",
+    "LockViolationError",
+    "NestingLimitError",
+    "POPEngine",
+    "ScanError",
+    "StaleViewError",
+    "TheusEngine",
+    "TheusError",
+    "TransactionConflictError",
+    "UnknownProcessError",
+    "UnsupportedValueError",
+    "ZoneViolationError",
+    "__version__",
+    "plain",
+    "process",
+]

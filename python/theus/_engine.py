@@ -1,0 +1,170 @@
+"""TheusEngine: what is decided once per engine. Each call of a process stays in the extension."""
+
+import logging
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from types import FunctionType, TracebackType
+from typing import Any, Self
+
+from theus import _kernel
+from theus._checks import check_root, resolve_mode
+from theus._context import LockedContextMixin
+from theus._process import Undecorated, checked_contract
+from theus._scan import decorated, import_tree
+from theus._table import default_table
+from theus.errors import ForkedKernelError, KernelPanic
+from theus.locks import LockManager
+
+_log = logging.getLogger("TheusEngine")
+
+
+class TheusEngine(_kernel.Engine):
+    """Runs processes on a context, each within its contract.
+
+    Args:
+        system_ctx: any object with the attributes ``global_ctx`` and ``domain_ctx``.
+        strict_mode: True guards every access, rolls back what fails and locks the context against
+            writes from outside. False is for training: the process gets the raw context and
+            nothing else happens; there is no guard, no transaction, no rollback and no lock.
+            None asks the variables THEUS_STRICT_MODE and POP_STRICT_MODE, else means True.
+
+    Raises:
+        TypeError: system_ctx has not both layers, or in strict mode a field ``local`` or ``log``,
+            which the engine provides; strict_mode is no bool.
+        ConfigError: a variable holds neither of 1/true/yes/on and 0/false/no/off.
+
+    An engine is a context manager; leaving it closes the engine and unlocks the context. Any
+    number of threads may use it, and a process may call its engine.
+
+    >>> from dataclasses import dataclass
+    >>> from theus import BaseDomainContext, BaseSystemContext, TheusEngine, process
+    >>> @dataclass
+    ... class Account(BaseDomainContext):
+    ...     balance: int = 100
+    >>> @process(inputs=[], outputs=["domain.balance"], errors=[ValueError])
+    ... def debit(ctx, amount):
+    ...     ctx.domain.balance -= amount
+    ...     if ctx.domain.balance < 0:
+    ...         raise ValueError("not enough")
+    >>> with TheusEngine(BaseSystemContext(None, Account()), strict_mode=True) as engine:
+    ...     engine.register_process("debit", debit)
+    ...     engine.run_process("debit", amount=30)
+    ...     try:
+    ...         engine.run_process("debit", amount=1000)
+    ...     except ValueError as error:
+    ...         print(f"{error}, and the balance is {engine.ctx.domain.balance}")
+    not enough, and the balance is 70
+    """
+
+    lock_manager: LockManager
+    """What refuses writes from outside; see ``theus.locks``."""
+
+    def __init__(self, system_ctx: object, strict_mode: bool | None = None) -> None:
+        strict = resolve_mode(strict_mode)
+        check_root(system_ctx, strict)
+        super().__init__(system_ctx, strict)
+        self._taken: dict[str, Callable[..., Any]] = {}  # what came from the default table
+        self.lock_manager = LockManager(strict)
+        for part in self._lockable():
+            part.set_lock_manager(self.lock_manager if strict else None)
+
+    def register_process(self, name: str, func: Callable[..., Any]) -> None:
+        """File a process under a name, for this engine only; the last one of a name wins.
+
+        Raises:
+            TypeError: the contract is not made of lists of strings; the text names the entry.
+            ContractError: an entry is no path.
+            ZoneViolationError: an input lies in a zone that cannot be one.
+
+        A function without a contract is filed with a warning; running it raises
+        ContractViolationError.
+        """
+        if not isinstance(name, str):
+            raise TypeError(f"a process is registered as (name, function), not with {name!r} first")
+        if not callable(func):
+            raise TypeError(f"process {name!r} is {func!r}, which cannot be called")
+        contract = checked_contract(name, func)
+        if contract is None:
+            _log.warning("process %r has no contract: decorate it with @theus.process", name)
+            self._register(name, Undecorated(name, func), (), (), 0, ())
+        else:
+            self._register(
+                name,
+                func,
+                contract.inputs,
+                contract.outputs,
+                len(contract.side_effects),
+                contract.errors,
+            )
+        self._taken.pop(name, None)
+
+    def scan_and_register(self, package_path: str | os.PathLike[str]) -> None:
+        """Import every ``*.py`` below a folder and register its decorated functions.
+
+        Each is filed under its attribute name. Files whose name starts with ``__`` are left out.
+        The modules get private names, so a file ``json.py`` shadows nothing.
+
+        Raises:
+            FileNotFoundError, NotADirectoryError: package_path is no folder.
+            ScanError: an ExceptionGroup of every import that failed; nothing is registered then.
+            TypeError, ContractError, ZoneViolationError: as register_process.
+        """
+        found: dict[str, FunctionType] = {}
+        for module in import_tree(package_path):
+            for name, func in decorated(module).items():
+                if found.get(name, func) is not func:
+                    _log.warning("process %r stands twice; %s wins", name, module.__file__)
+                found[name] = func
+        for name, func in found.items():
+            self.register_process(name, func)
+
+    def get_process(self, name: str, /) -> Callable[..., Any]:
+        """The function registered under a name, or found under it in the default table.
+
+        Raises KeyError and AmbiguousProcessError, as running it would.
+        """
+        func = super().get_process(name)
+        return func.func if isinstance(func, Undecorated) else func
+
+    def close(self) -> None:
+        """End the engine and unlock its context. Closing twice is allowed."""
+        super().close()
+        self._taken.clear()
+        for part in self._lockable():
+            if part._lock_manager is self.lock_manager:
+                part.set_lock_manager(None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _resolve(self, name: str, /) -> bool:
+        """Take a name that is not registered from the default table. Called by the extension."""
+        func = default_table.find(name)
+        if func is None:
+            return False
+        self.register_process(name, func)
+        self._taken[name] = func
+        default_table.follow(self)
+        return True
+
+    def _replaced(self, name: str, former: Callable[..., Any], now: Callable[..., Any]) -> None:
+        """A function of the default table was defined again. Called by the table."""
+        if self._taken.get(name) is former:
+            # An engine that can run nothing any more must not fail the module that defines.
+            with suppress(ForkedKernelError, KernelPanic):
+                self.register_process(name, now)
+                self._taken[name] = now
+
+    def _lockable(self) -> list[LockedContextMixin]:
+        """The root and its layers, as far as they can carry a lock."""
+        parts = (self.ctx, self.ctx.global_ctx, self.ctx.domain_ctx)
+        return [part for part in parts if isinstance(part, LockedContextMixin)]
