@@ -3,37 +3,39 @@ package spell
 
 import "strings"
 
-// Nearest gives the candidate that is closest to name, or "" if none is close enough to be worth
-// a "did you mean". Of equally close ones the first wins, so the answer depends on nothing else.
+// Nearest gives the candidate that is closest to name, or "" if none is Near. Of equally close
+// ones the first wins, so the answer depends on nothing else.
 func Nearest(name string, candidates []string) string {
-	best, least := "", limit(name)+1
+	best, least := "", -1
 	for _, c := range candidates {
-		if c == name {
-			continue
-		}
-		if d := distance(name, c, least); d < least {
-			best, least = c, d
+		if edits, ok := Near(name, c); ok && c != name && (least < 0 || edits < least) {
+			best, least = c, edits
 		}
 	}
 	return best
 }
 
-// limit is the number of edits a typing error may take: a third of the name, at most 8.
-func limit(name string) int { return min(1+len(name)/3, 8) }
-
-// distance counts the edits (insert, delete, replace) between two names, ignoring case. It gives
-// up and answers bound as soon as that many are certain.
-func distance(a, b string, bound int) int {
-	x, y := []rune(strings.ToLower(a)), []rune(strings.ToLower(b))
-	if abs(len(x)-len(y)) >= bound {
-		return bound
+// Near counts the edits between two names (insert, delete, replace; case is free), and reports
+// whether they are few enough for one name to be a slip of the other: a third of its letters, at
+// most 5, and never all of them.
+func Near(name, other string) (edits int, ok bool) {
+	x, y := []rune(strings.ToLower(name)), []rune(strings.ToLower(other))
+	limit := min((len(x)+2)/3, 5, max(len(x), len(y))-1)
+	if max(len(x)-len(y), len(y)-len(x)) > limit {
+		return 0, name == other
 	}
+	edits = distance(x, y)
+	return edits, edits <= limit || name == other
+}
+
+// distance is Levenshtein's, with one row of the table.
+func distance(x, y []rune) int {
 	row := make([]int, len(y)+1)
 	for j := range row {
 		row[j] = j
 	}
 	for i := range x {
-		diagonal, least := row[0], i+1
+		diagonal := row[0]
 		row[0] = i + 1
 		for j := range y {
 			replace := diagonal
@@ -42,18 +44,7 @@ func distance(a, b string, bound int) int {
 			}
 			diagonal = row[j+1]
 			row[j+1] = min(replace, row[j+1]+1, row[j]+1)
-			least = min(least, row[j+1])
-		}
-		if least >= bound {
-			return bound
 		}
 	}
-	return min(row[len(y)], bound)
-}
-
-func abs(n int) int {
-	if n < 0 {
-		return -n
-	}
-	return n
+	return row[len(y)]
 }
