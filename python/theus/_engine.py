@@ -74,7 +74,7 @@ class TheusEngine(_kernel.Engine):
 
         Raises:
             TypeError: the contract is not made of lists of strings; the text names the entry.
-            ContractError: an entry is no path.
+            ContractDefinitionError: an entry is no path.
             ZoneViolationError: an input lies in a zone that cannot be one.
 
         A function without a contract is filed with a warning; running it raises
@@ -108,7 +108,7 @@ class TheusEngine(_kernel.Engine):
         Raises:
             FileNotFoundError, NotADirectoryError: package_path is no folder.
             ScanError: an ExceptionGroup of every import that failed; nothing is registered then.
-            TypeError, ContractError, ZoneViolationError: as register_process.
+            TypeError, ContractDefinitionError, ZoneViolationError: as register_process.
         """
         found: dict[str, FunctionType] = {}
         for module in import_tree(package_path):

@@ -4,7 +4,7 @@
 
     TheusError
      ├── ContractViolationError          not what the contract says; undeclared errors
-     │    ├── ContractError              the contract itself is malformed (ValueError)
+     │    ├── ContractDefinitionError    the contract itself is malformed (ValueError)
      │    ├── AmbiguousProcessError      several functions of that name (LookupError)
      │    ├── AccessDeniedError          an undeclared path, a private name (PermissionError)
      │    │    ├── FrozenInputError      changing what is only an input (TypeError)
@@ -56,7 +56,7 @@ class ContractViolationError(TheusError):
     """
 
 
-class ContractError(ContractViolationError, ValueError):
+class ContractDefinitionError(ContractViolationError, ValueError):
     """A contract that cannot be compiled; raised when the process is registered."""
 
 
