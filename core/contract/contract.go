@@ -1,7 +1,9 @@
 package contract
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/theus-project/theus/core/fault"
 	"github.com/theus-project/theus/core/path"
@@ -48,6 +50,9 @@ func Everything(name string) *Policy {
 	return p
 }
 
+// Nothing makes the policy of whoever declared nothing: all is denied.
+func Nothing(name string) *Policy { return newPolicy(name) }
+
 func (p *Policy) declare(entry, list string, to *[]path.Path) error {
 	where, err := path.Parse(entry)
 	if err != nil {
@@ -71,14 +76,18 @@ func (p *Policy) declare(entry, list string, to *[]path.Path) error {
 	return nil
 }
 
+// invalid says which entry is malformed and why; below it, as the parser showed it, the place.
 func invalid(process, list, entry string, cause error) error {
 	e := &fault.Error{Kind: fault.Invalid, Process: process, Op: "declare", Path: entry, Err: cause}
-	e.Detail = cause.Error()
-	text := e.Detail
-	if f, ok := cause.(*fault.Error); ok {
-		text, e.Detail = f.Text, f.Detail
+	var place string
+	if f, ok := errors.AsType[*fault.Error](cause); ok {
+		e.Detail = f.Detail
+		_, place, _ = strings.Cut(f.Text, "\n")
 	}
-	e.Text = fmt.Sprintf("Invalid Contract: entry %q in the %s of process '%s': %s", entry, list, process, text)
+	e.Text = fmt.Sprintf("Invalid Contract: entry %q in the %s of process '%s': %s", entry, list, process, e.Detail)
+	if place != "" {
+		e.Text += "\n" + place
+	}
 	return e
 }
 
