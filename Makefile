@@ -1,0 +1,137 @@
+# Theus from one place. On a fresh machine Go, Python, gcc and the package registries are enough;
+# everything made lies in build/ and beside the package. `make help` lists what there is.
+
+PYTHON ?= python3
+FUZZTIME ?= 20s
+DEMO ?= agent
+
+VENV := build/venv
+PY := $(VENV)/bin/python
+CORE := ./core/...
+CAPI := ./capi/...
+GOPY_PACKAGES := path zone contract registry
+
+# The tests use the Go that is installed, as build.sh does.
+export GOTOOLCHAIN := local
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+##### Build
+
+.PHONY: build
+build: $(VENV)/.ready ## Build the kernel and the extension into python/theus, in a virtual environment
+	$(PY) setup.py --quiet build_ext --inplace
+
+# The editable install brings what demo and tests need; it runs again when what it says changes.
+$(VENV)/.ready: pyproject.toml setup.py MANIFEST.in | tools
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --editable '.[demo,dev]'
+	touch $@
+
+# A missing tool is one sentence here, not a puzzle three steps later. Go says itself when it is
+# older than go.mod asks, and build.sh says the same things to those who run pip.
+.PHONY: tools
+tools:
+	@command -v $(PYTHON) >/dev/null || $(call missing,Python 3.11 or newer; there is no $(PYTHON) on PATH)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || $(call missing,Python 3.11 or newer; $(PYTHON) is older (set PYTHON=...))
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || $(call missing,the venv module of Python (Debian: apt install python3-venv))
+	@$(PYTHON) -c 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null || $(call missing,the headers of Python (Debian: apt install python3-dev))
+	@command -v gcc >/dev/null || $(call missing,a C compiler; there is no gcc on PATH)
+	@command -v go >/dev/null || $(call missing,Go 1.26 or newer; there is no go on PATH)
+	@go list -m >/dev/null || $(call missing,a newer Go; the line above says which)
+
+missing = { echo 'make: Theus needs $(1).' >&2; exit 1; }
+
+##### Test
+
+.PHONY: test
+test: check test-go test-abi test-py test-pythons ## Run everything below but test-deep, test-asan and fuzz; CI runs this
+
+.PHONY: check
+check: build ## Static checks: format, vet, staticcheck, ruff, mypy, C warnings as errors
+	gofmt -d core capi
+	go vet $(CORE) $(CAPI)
+	go tool staticcheck $(CORE) $(CAPI)
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+	$(PY) -m mypy
+	gcc -std=c11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -x c capi/theus.h
+	CFLAGS=-Werror $(PY) setup.py --quiet build_ext --build-lib build/check --build-temp build/check
+
+.PHONY: test-go
+test-go: tools ## The kernel in Go: with the race detector, without cgo, and for the browser and WASI
+	go test -race $(CORE)
+	CGO_ENABLED=0 go test $(CORE)
+	GOOS=js GOARCH=wasm go build $(CORE)
+	GOOS=wasip1 GOARCH=wasm go build $(CORE)
+
+.PHONY: test-abi
+test-abi: tools ## The C ABI, from plain C
+	go test -race $(CAPI)
+
+.PHONY: test-py
+test-py: build gopy ## The Python package
+	$(PY) -m pytest
+
+.PHONY: test-pythons
+test-pythons: build ## The sdist, installed and tested in every other CPython of this machine
+	$(PY) python/tests/every_python.py
+
+.PHONY: test-deep
+test-deep: build gopy ## Longer: more random examples, everything in Go twice
+	go test -race -count=2 $(CORE) $(CAPI)
+	THEUS_DEEP=1 $(PY) -m pytest
+
+# The runtime of ASan has to be there before Python; Go's own memory is none of its business.
+.PHONY: test-asan
+test-asan: build ## The Python package, with the extension under AddressSanitizer
+	rm -rf build/asan
+	CFLAGS='-fsanitize=address -fno-omit-frame-pointer -O1 -g' $(PY) setup.py --quiet build --build-base build/asan --build-lib build/asan/lib
+	PYTHONPATH=build/asan/lib PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 \
+	  LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" $(PY) -m pytest -m 'not packaging and not gopy'
+
+.PHONY: fuzz
+fuzz: tools ## Every fuzz test in Go for FUZZTIME (20s) each
+	set -e; for package in $$(go list $(CORE)); do \
+	  listed=$$(go test -list '^Fuzz' $$package); \
+	  for name in $$listed; do case $$name in Fuzz*) \
+	    go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) $$package;; esac; \
+	  done; \
+	done
+
+##### Use
+
+.PHONY: demo
+demo: build ## Train an agent on the kernel; DEMO=bank replays 100,000 transfers instead
+	$(PY) -m examples.$(DEMO)
+
+.PHONY: bench
+bench: build gopy ## Measure, as ratios against plain Python
+	set -e; for file in benchmarks/bench_*.py; do $(PY) $$file; done
+
+.PHONY: gopy
+gopy: build/gopy/.ready ## Generate the second binding of the kernel, the oracle of test_gopy.py
+
+# In a copy of the module: gopy edits go.mod and leaves Go files that ./... would find.
+build/gopy/.ready: go.mod go.sum $(shell find core -name '*.go' ! -name '*_test.go') | $(VENV)/.ready
+	rm -rf build/gopy
+	mkdir -p build/gopy/bin
+	cp -R go.mod go.sum core build/gopy
+	GOBIN=$(CURDIR)/build/gopy/bin go install github.com/go-python/gopy golang.org/x/tools/cmd/goimports
+	cd build/gopy && PATH="$$PWD/bin:$$PATH" gopy pkg -vm $(CURDIR)/$(PY) -output binding -name oracle -no-make \
+	  $(GOPY_PACKAGES:%=github.com/theus-project/theus/core/%)
+	touch $@
+
+.PHONY: wheels
+wheels: build ## Build the sdist, and from it a wheel, into dist/
+	$(PY) -m build --outdir dist
+
+.PHONY: clean
+clean: ## Remove all that was made
+	rm -rf build dist python/theus.egg-info python/theus/*.so
