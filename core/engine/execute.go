@@ -1,0 +1,92 @@
+package engine
+
+import (
+	"github.com/theus-project/theus/core/registry"
+	"github.com/theus-project/theus/core/transaction"
+)
+
+// Begin starts a process, inside the transaction outer if that is not 0. The action is Run, or
+// Wait where another transaction is in charge.
+func (e *Engine) Begin(process registry.ID, outer transaction.ID) (Action, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.open(); err != nil {
+		return Action{}, err
+	}
+	var (
+		around *transaction.Transaction
+		inside uint32
+		err    error
+	)
+	if outer != 0 {
+		if around, err = e.lane.Find(outer); err != nil {
+			return Action{}, err
+		}
+		inside = around.Scope()
+	}
+	index, err := e.scopes.enter(inside, process, e.policy)
+	if err != nil {
+		return Action{}, err
+	}
+	t, err := e.lane.Begin(around, index)
+	if err != nil {
+		return Action{}, err
+	}
+	if t == nil {
+		return Action{Step: transaction.Wait}, nil
+	}
+	return Action{Step: transaction.Run, Tx: t.ID(), Root: e.scopes.get(index).root}, nil
+}
+
+// Finish takes what a process wrote and how it ended. The action is Apply, Commit, Keep, Drop or
+// Done. An error that is no fault.Ended or fault.Closed comes with the action Drop: the log is
+// not what it must be, and the transaction is over.
+func (e *Engine) Finish(tx transaction.ID, outcome transaction.Outcome, log []transaction.Record) (Action, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	t, err := e.findLocked(tx)
+	if err != nil {
+		return Action{}, err
+	}
+	next, err := e.lane.Finish(t, outcome, log, e.rights)
+	action := Action{Step: next.Step, Version: next.Version}
+	if err == nil && next.Step == transaction.Drop {
+		action.Raise = raise(outcome)
+	}
+	return action, err
+}
+
+// Applied answers Apply: whether all writes stand, or none does. The action is Done or Drop, and
+// the error that made the host fail reaches the caller as it is.
+func (e *Engine) Applied(tx transaction.ID, allStand bool) (Action, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	t, err := e.findLocked(tx)
+	if err != nil {
+		return Action{}, err
+	}
+	next, err := e.lane.Applied(t, allStand)
+	action := Action{Step: next.Step, Version: next.Version}
+	if next.Step == transaction.Drop {
+		action.Raise = RaiseAsIs
+	}
+	return action, err
+}
+
+// Retract takes the newest version back after a Commit that the host could not apply and has
+// undone. It is legal until the next transaction begins.
+func (e *Engine) Retract(version uint64) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.open(); err != nil {
+		return err
+	}
+	return e.lane.Retract(version)
+}
+
+func (e *Engine) findLocked(tx transaction.ID) (*transaction.Transaction, error) {
+	if err := e.open(); err != nil {
+		return nil, err
+	}
+	return e.lane.Find(tx)
+}
