@@ -40,6 +40,9 @@ def import_tree(package_path: str | os.PathLike[str]) -> list[ModuleType]:
         except Exception as error:
             failures.append((path, error))
     if failures:
+        for name in list(sys.modules):
+            if name.partition(".")[0] == package.__name__:
+                del sys.modules[name]
         raise _scan_error(top, len(files), failures)
     return modules
 
