@@ -1,0 +1,110 @@
+"""What the documents show is what happens: every example in them is executed.
+
+A page is read from top to bottom in one namespace. A ``python`` block is executed; a ``text``
+block right after it is what it prints. A ``pycon`` block is a session and checked line by line.
+"""
+
+import contextlib
+import doctest
+import importlib
+import io
+import pkgutil
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import theus
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+MODULES = sorted(info.name for info in pkgutil.iter_modules(theus.__path__))
+FENCE = re.compile(r"^```([^\n`]*)\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
+PARSER = doctest.DocTestParser()
+
+
+@dataclass
+class Block:
+    """A fenced block of a page: its language, text and first line, and where it stands."""
+
+    language: str
+    text: str
+    line: int
+    start: int
+    end: int
+
+
+def blocks_of(page: str) -> list[Block]:
+    """The fenced blocks of a page in order."""
+    return [
+        Block(match[1].strip(), match[2], page.count("\n", 0, match.start(2)), *match.span())
+        for match in FENCE.finditer(page)
+    ]
+
+
+def run_page(path: Path, namespace: dict[str, object]) -> int:
+    """Execute the examples of a page; return how many there were."""
+    page = path.read_text(encoding="utf-8")
+    blocks = blocks_of(page)
+    count = 0
+    for block, after in zip(blocks, [*blocks[1:], None], strict=True):
+        if block.language == "pycon":
+            run_session(path, block, namespace)
+        elif block.language == "python":
+            printed = io.StringIO()
+            # The code stands on its line of the page, so a traceback shows the page.
+            code = compile("\n" * block.line + block.text, path, "exec")
+            with contextlib.redirect_stdout(printed):
+                exec(code, namespace)
+            if after and after.language == "text" and not page[block.end : after.start].strip():
+                assert after.text.rstrip() == printed.getvalue().rstrip()
+        else:
+            continue
+        count += 1
+    return count
+
+
+def run_session(path: Path, block: Block, namespace: dict[str, object]) -> None:
+    """Execute a pycon block as doctest does, keeping what it defines."""
+    session = PARSER.get_doctest(block.text, namespace, path.name, str(path), block.line)
+    session.globs = namespace  # get_doctest takes a copy
+    report = io.StringIO()
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    result = runner.run(session, out=report.write, clear_globs=False)
+    assert result.failed == 0, report.getvalue()
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_docstrings(name: str) -> None:
+    """Every example in a docstring does what it says."""
+    module = importlib.import_module(f"theus.{name}")
+    report = io.StringIO()
+    with contextlib.redirect_stdout(report):
+        result = doctest.testmod(module, optionflags=doctest.ELLIPSIS)
+    assert result.failed == 0, report.getvalue()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_pages(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every python and pycon block of a page runs, in a folder of its own."""
+    module = ModuleType(f"page_{page.stem}")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.chdir(tmp_path)
+    try:
+        run_page(page, vars(module))
+    finally:
+        vars(module).clear()
+
+
+def test_a_wrong_page_fails(tmp_path: Path) -> None:
+    """The check checks: a page with another output, or a session that differs, does not pass."""
+    page = tmp_path / "page.md"
+    page.write_text("```python\nprint(1)\n```\n\n```text\n1\n```\n\n```pycon\n>>> 1 + 1\n2\n```\n")
+    assert run_page(page, {}) == 2
+    for wrong in ("```python\nprint(1)\n```\n```text\n2\n```\n", "```pycon\n>>> 1\n2\n```\n"):
+        page.write_text(wrong)
+        with pytest.raises(AssertionError):
+            run_page(page, {})

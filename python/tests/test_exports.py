@@ -1,0 +1,108 @@
+"""What the package offers, and what importing it does."""
+
+import importlib.util
+import json
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import theus
+from theus import context, contracts, engine, errors, locks
+from theus.delta import Transaction
+from theus.interfaces import IEngine, IScheduler
+from theus.structures import FrozenDict, FrozenList, TrackedDict, TrackedList
+
+PUBLIC = [info.name for info in pkgutil.iter_modules(theus.__path__) if info.name[0] != "_"]
+
+
+def test_all_is_sorted_and_complete() -> None:
+    """__all__ lists exactly the public names of theus, in order."""
+    modules = {name for name in vars(theus) if f"theus.{name}" in sys.modules}
+    public = {name for name in vars(theus) if not name.startswith("_")} - modules
+    assert sorted(public | {"__version__"}) == theus.__all__
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_public_modules_offer_what_they_list(name: str) -> None:
+    """Each public module can be imported by itself and has each name of its __all__."""
+    module = importlib.import_module(f"theus.{name}")
+    for public in getattr(module, "__all__", ()):
+        assert hasattr(module, public)
+
+
+def test_one_class_under_all_its_names() -> None:
+    """A name that stands in several modules is one object."""
+    assert theus.TheusEngine is engine.TheusEngine
+    assert theus.POPEngine is engine.POPEngine
+    assert theus.process is contracts.process
+    assert theus.ContractViolationError is contracts.ContractViolationError
+    assert theus.LockViolationError is locks.LockViolationError is errors.LockViolationError
+    assert theus.BaseSystemContext is context.BaseSystemContext
+
+
+def test_every_error_is_exported() -> None:
+    """Whoever catches an error finds its class in theus."""
+    classes = {name for name, value in vars(theus.errors).items() if isinstance(value, type)}
+    assert classes <= set(theus.__all__)
+
+
+def test_process_stays_the_decorator() -> None:
+    """No submodule may ever take the name of the decorator."""
+    assert importlib.util.find_spec("theus.process") is None
+    assert callable(theus.process)
+
+
+def run_fresh(code: str) -> object:
+    """What code prints as JSON in a Python of its own."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    return json.loads(done.stdout)
+
+
+def test_import_starts_nothing() -> None:
+    """Importing theus loads no kernel, starts no thread and pulls in no third-party module."""
+    code = """
+import json, sys, threading
+before = set(sys.modules)
+import theus
+from theus import _kernel
+tops = {name.partition(".")[0] for name in set(sys.modules) - before}
+foreign = sorted(tops - set(sys.stdlib_module_names) - {"theus"})
+print(json.dumps([_kernel.started(), threading.active_count(), foreign]))
+"""
+    assert run_fresh(code) == [False, 1, []]
+
+
+def test_first_engine_starts_the_kernel() -> None:
+    """The kernel library is loaded by the first engine, not before."""
+    code = """
+import json, theus
+from theus import _kernel
+engine = theus.TheusEngine(theus.BaseSystemContext(None, None))
+print(json.dumps(_kernel.started()))
+"""
+    assert run_fresh(code) is True
+
+
+def test_views_and_records_are_not_constructed() -> None:
+    """The types of views and transactions are for isinstance: constructing one is a TypeError."""
+    for kind in (TrackedList, FrozenList, TrackedDict, FrozenDict, Transaction):
+        with pytest.raises(TypeError):
+            kind()
+
+
+def test_pop_engine_is_deprecated() -> None:
+    """The old name works and says, at the line of the user, what the new one is."""
+    with pytest.warns(DeprecationWarning, match="use TheusEngine") as caught:
+        old = theus.POPEngine(theus.BaseSystemContext(None, None))
+    assert isinstance(old, theus.TheusEngine)
+    assert caught[0].filename == __file__
+
+
+def test_engine_is_an_iengine() -> None:
+    """The abstract bases of theus.interfaces hold for what theus itself provides."""
+    assert issubclass(theus.TheusEngine, IEngine)
+    with pytest.raises(TypeError):
+        IScheduler()  # type: ignore[abstract]

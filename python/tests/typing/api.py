@@ -1,0 +1,93 @@
+"""What a type checker sees of theus. Never executed: mypy --strict reads it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, assert_type
+
+import theus
+from theus.contracts import ProcessContract
+from theus.delta import DeltaEntry
+from theus.interfaces import IEngine
+from theus.locks import LockManager
+from theus.zones import ContextZone, resolve_zone
+
+
+@dataclass
+class Domain(theus.BaseDomainContext):
+    """A layer with a typed field."""
+
+    balance: int = 0
+
+
+@dataclass
+class System(theus.BaseSystemContext):
+    """A root with a typed layer."""
+
+    domain_ctx: Domain
+
+
+@theus.process(
+    inputs=["domain.balance"], outputs=("domain.balance",), errors=[ValueError, "OSError"]
+)
+def debit(ctx: System, amount: int) -> int:
+    """Keep its signature below the decorator."""
+    assert_type(ctx.domain_ctx.balance, int)
+    return ctx.domain_ctx.balance - amount
+
+
+assert_type(debit(System(None, Domain()), amount=1), int)
+
+theus.process(inputs="domain.balance", outputs=[])  # type: ignore[arg-type]
+theus.process(inputs=[])  # type: ignore[call-arg]
+theus.process(inputs=[], outputs=[], errors=[int])  # type: ignore[list-item]
+
+engine = theus.TheusEngine(System(None, Domain()), strict_mode=True)
+theus.TheusEngine(System(None, Domain()), strict_mode="no")  # type: ignore[arg-type]
+assert_type(engine.ctx, Any)
+assert_type(engine.strict_mode, bool)
+assert_type(engine.version, int)
+assert_type(engine.lock_manager, LockManager)
+assert_type(engine.run_process("debit", amount=1), Any)
+assert_type(engine.execute_process("debit", amount=1), Any)
+assert_type(engine.get_process("debit"), Callable[..., Any])
+engine.register_process("debit", debit)
+engine.register_process(debit, "debit")  # type: ignore[arg-type]
+engine.scan_and_register("processes")
+
+with engine.edit() as ctx:
+    assert_type(ctx, Any)
+
+with theus.TheusEngine(System(None, Domain())) as entered:
+    assert_type(entered, theus.TheusEngine)
+
+
+@engine.on_commit
+def seen(commit: Any) -> None:
+    """A listener comes back as it is."""
+    assert_type(commit.writes, Any)
+
+
+def written(entries: tuple[DeltaEntry, ...]) -> list[str]:
+    """The path of a record is text."""
+    return [entry.path for entry in entries]
+
+
+assert_type(resolve_zone("sig_go"), ContextZone)
+assert_type(Domain().get_zone("sig_go"), ContextZone)
+assert_type(Domain().to_dict(exclude_zones=[ContextZone.META]), dict[str, Any])
+assert_type(ProcessContract([], []).errors, list[type[BaseException] | str])
+assert_type(theus.plain([1]), Any)
+assert_type(theus.__version__, str)
+
+
+def caught(error: theus.AccessDeniedError) -> tuple[str, str, str]:
+    """A denial is both built-ins that users catch, and carries its parts."""
+    both: tuple[theus.ContractViolationError, PermissionError] = (error, error)
+    frozen: type[TypeError] = theus.FrozenInputError
+    del both, frozen
+    return error.process, error.path, error.hint
+
+
+def use(runs: IEngine) -> Any:
+    """An IEngine runs processes by name."""
+    return runs.execute_process("debit", amount=1)
