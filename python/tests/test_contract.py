@@ -359,12 +359,13 @@ def test_scanned_functions_belong_to_the_engine(
 
 def test_scan_collects_every_failure(tmp_path: Path, engine: TheusEngine) -> None:
     """All files that fail are in one error, and then nothing at all is registered."""
-    files(tmp_path, good=HEAD + P.format("good_one", 1), bad="1/0", worse="import no_such_module_x")
-    with pytest.raises(ScanError, match="2 of 3 files") as caught:
+    good = HEAD + P.format("good_one", 1)
+    files(tmp_path, a="1/0", b="raise SystemExit(2)", c="import no_such_module_x", good=good)
+    with pytest.raises(ScanError, match="3 of 4 files") as caught:
         engine.scan_and_register(tmp_path)
     kinds = [type(error) for error in caught.value.exceptions]
-    assert kinds == [ZeroDivisionError, ModuleNotFoundError]
-    assert "bad.py: ZeroDivisionError" in str(caught.value)
+    assert kinds == [ZeroDivisionError, ImportError, ModuleNotFoundError]
+    assert "a.py: ZeroDivisionError" in str(caught.value)
     with pytest.raises(KeyError):
         engine.get_process("good_one")
 

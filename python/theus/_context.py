@@ -19,8 +19,8 @@ class LockedContextMixin:
     starts with ``_``. A copy or a pickle is not locked.
     """
 
-    # Read through object.__getattribute__: an object that never had a lock answers with this
-    # default, no hook of the user runs, and no __dict__ is asked for, which would slow it down.
+    # The default of an object that never had a lock, so that nothing asks for its __dict__:
+    # that would make each later access to it slower.
     _lock_manager: ClassVar[LockManager | None] = None
 
     def set_lock_manager(self, manager: LockManager | None) -> None:
@@ -28,17 +28,15 @@ class LockedContextMixin:
         object.__setattr__(self, "_lock_manager", manager)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if not name.startswith("_"):
-            manager = object.__getattribute__(self, "_lock_manager")
-            if manager is not None:
-                manager.validate_write(name, self)
+        manager = self._lock_manager
+        if manager is not None and not name.startswith("_"):
+            manager.validate_write(name, self)
         super().__setattr__(name, value)
 
     def __delattr__(self, name: str) -> None:
-        if not name.startswith("_"):
-            manager = object.__getattribute__(self, "_lock_manager")
-            if manager is not None:
-                manager.validate_write(name, self)
+        manager = self._lock_manager
+        if manager is not None and not name.startswith("_"):
+            manager.validate_write(name, self)
         super().__delattr__(name)
 
     def __getstate__(self) -> object:

@@ -39,6 +39,8 @@ def import_tree(package_path: str | os.PathLike[str]) -> list[ModuleType]:
             modules.append(importlib.import_module(".".join((package.__name__, *parts))))
         except Exception as error:
             failures.append((path, error))
+        except SystemExit as error:
+            failures.append((path, ImportError(f"it called sys.exit({error.code!r})")))
     if failures:
         for name in list(sys.modules):
             if name.partition(".")[0] == package.__name__:

@@ -32,7 +32,8 @@ class DefaultTable:
     """Name to live functions, and the engines that took some of them. Safe from any thread."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # protects both collections, held for no foreign code
+        # Protects both collections. Reentrant: a collection of garbage may run code that decorates.
+        self._lock = threading.RLock()
         self._functions: dict[str, list[weakref.ref[FunctionType]]] = {}
         self._followers: weakref.WeakSet[Follower] = weakref.WeakSet()
 
