@@ -1,8 +1,11 @@
 """What the package offers, and what importing it does."""
 
+import copy
 import importlib.util
 import json
+import pickle
 import pkgutil
+import re
 import subprocess
 import sys
 
@@ -44,8 +47,48 @@ def test_one_class_under_all_its_names() -> None:
 
 def test_every_error_is_exported() -> None:
     """Whoever catches an error finds its class in theus."""
-    classes = {name for name, value in vars(theus.errors).items() if isinstance(value, type)}
-    assert classes <= set(theus.__all__)
+    assert {kind.__name__ for kind in ERRORS} <= set(theus.__all__)
+
+
+ERRORS = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+FAULTS = [kind for kind in ERRORS if issubclass(kind, theus.TheusError)]
+
+
+def duplicates(error: theus.TheusError) -> list[theus.TheusError]:
+    """Every way to make another error like this one."""
+    return [copy.copy(error), copy.deepcopy(error), pickle.loads(pickle.dumps(error))]
+
+
+@pytest.mark.parametrize("kind", FAULTS, ids=lambda kind: kind.__name__)
+def test_an_error_is_its_text_and_its_parts(kind: type[theus.TheusError]) -> None:
+    """Each class prints its text as it is, and keeps its parts through copies and pickles."""
+    error = kind("first line\n  fix:  second", process="p", path="domain_ctx.x", hint="second")
+    for each in (error, *duplicates(error)):
+        assert type(each) is kind
+        assert str(each) == "first line\n  fix:  second"
+        assert each.args == ("first line\n  fix:  second",)
+        assert (each.process, each.path, each.hint) == ("p", "domain_ctx.x", "second")
+    assert (kind("x").process, kind("x").path, kind("x").hint) == ("", "", "")
+
+
+def test_the_tree_in_the_docstring_is_the_tree() -> None:
+    """Each class stands in the drawing, below its first base, with its built-in beside it."""
+    drawing = (errors.__doc__ or "").partition("::")[2].splitlines()
+    depths: list[tuple[int, str]] = []
+    drawn = {}
+    for line in drawing:
+        match = re.match(r"[ │├└─]+(\w+)", line)
+        if match and match[1] in vars(errors):
+            depth = match.start(1)
+            depths = [each for each in depths if each[0] < depth]
+            drawn[match[1]] = (depths[-1][1] if depths else "", line.rpartition("(")[2].rstrip(")"))
+            depths.append((depth, match[1]))
+    assert set(drawn) == {kind.__name__ for kind in ERRORS}
+    for kind in FAULTS[1:]:
+        above, built_in = drawn[kind.__name__]
+        assert above == kind.__bases__[0].__name__
+        if len(kind.__bases__) > 1:
+            assert built_in == kind.__bases__[1].__name__
 
 
 def test_process_stays_the_decorator() -> None:

@@ -115,7 +115,7 @@ class ForkedKernelError(TheusError, RuntimeError):
     """A forked child used the running kernel of its parent; start workers with ``spawn``."""
 
 
-class KernelPanic(TheusError, RuntimeError):  # noqa: N818 (a panic is what it reports)
+class KernelPanic(TheusError, RuntimeError):
     """The kernel met a bug of its own. The engine refuses further work; other engines live on."""
 
 
