@@ -24,7 +24,7 @@ const (
 	Sort    Op = 11
 	Reverse Op = 12
 
-	lastOp = Reverse
+	LastOp = Reverse
 )
 
 // Flags qualify a record. The numbers are those of capi/theus.h.
@@ -89,7 +89,7 @@ func inspect(records []Record, rights Rights) (census, error) {
 			allowed, heavy, known = rights.Write(shape)
 		}
 		switch {
-		case r.Op == 0 || r.Op > lastOp:
+		case r.Op == 0 || r.Op > LastOp:
 			return census{}, malformed(i, "unknown operation %d", r.Op)
 		case r.Flags&^allFlags != 0:
 			return census{}, malformed(i, "unknown flags %#x", uint16(r.Flags))

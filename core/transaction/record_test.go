@@ -40,7 +40,7 @@ func TestRecordLayout(t *testing.T) {
 
 // Every operation of the header is one, and nothing else is.
 func TestOperations(t *testing.T) {
-	for op := range Op(lastOp + 3) {
+	for op := range Op(LastOp + 3) {
 		_, err := inspect([]Record{{Op: op, Shape: 1}}, shapes{})
 		if op >= Set && op <= Reverse {
 			require.NoError(t, err, "operation %d", op)
