@@ -1,0 +1,439 @@
+//go:build ignore
+
+// driver.c: a host in C, as small as can be. It holds theus.h to its word.
+//
+//   driver LIB                 checks what each function promises; prints each broken promise
+//   driver LIB bench [ROUNDS]  prints nanoseconds per crossing
+//
+// Objects a host would hold are left out: what crosses the border is numbers, spans and records.
+#define _POSIX_C_SOURCE 200809L
+#include <dlfcn.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "../theus.h"
+
+static const theus_api *api;
+static int broken;
+
+#define CHECK(promise)                                                           \
+  do {                                                                           \
+    if (!(promise)) {                                                            \
+      broken++;                                                                  \
+      fprintf(stderr, "%s:%d: broken: %s\n", __func__, __LINE__, #promise);      \
+    }                                                                            \
+  } while (0)
+
+static theus_str str(const char *text) { return (theus_str){text, strlen(text)}; }
+
+// says tells whether an error's message contains text.
+static bool says(const theus_error *err, const char *text) {
+  size_t n = strlen(text);
+  for (size_t i = 0; i + n <= err->message.len; i++) {
+    if (memcmp(err->message.data + i, text, n) == 0) return true;
+  }
+  return false;
+}
+
+// REFUSED checks that a call fails with a status, fills the error, and that releasing it twice is
+// harmless. TEXT must be in the message.
+#define REFUSED(STATUS, TEXT, CALL)                                              \
+  do {                                                                           \
+    theus_error err = {0};                                                       \
+    theus_status got = (CALL);                                                   \
+    CHECK(got == (STATUS));                                                      \
+    CHECK(err.storage != NULL && err.message.len > 0);                           \
+    if (got != (STATUS) || !says(&err, TEXT))                                    \
+      broken++, fprintf(stderr, "%s:%d: status %d, message: %.*s\n", __func__,   \
+                        __LINE__, (int)got, (int)err.message.len,                \
+                        err.message.len ? err.message.data : "");                \
+    api->error_release(&err);                                                    \
+    CHECK(err.storage == NULL && err.message.data == NULL);                      \
+    api->error_release(&err);                                                    \
+  } while (0)
+
+// OK checks that a call succeeds and leaves the error alone.
+#define OK(CALL)                                                                 \
+  do {                                                                           \
+    theus_error err = {0};                                                       \
+    theus_status got = (CALL);                                                   \
+    if (got != THEUS_OK)                                                         \
+      broken++, fprintf(stderr, "%s:%d: status %d: %.*s\n", __func__, __LINE__,  \
+                        (int)got, (int)err.message.len,                          \
+                        err.message.len ? err.message.data : "");                \
+    CHECK(err.storage == NULL);                                                  \
+    api->error_release(&err);                                                    \
+  } while (0)
+
+// ---- small helpers ------------------------------------------------------------------------------
+
+static theus_engine open_engine(void) {
+  theus_engine engine = 0;
+  OK(api->engine_new(NULL, &engine, &err));
+  return engine;
+}
+
+static theus_process process(theus_engine engine, const char *name, const char *in, const char *out) {
+  theus_str inputs[1] = {str(in ? in : "")}, outputs[1] = {str(out ? out : "")};
+  theus_contract c = {.name = str(name), .inputs = inputs, .n_inputs = in != NULL,
+                      .outputs = outputs, .n_outputs = out != NULL};
+  theus_process p = 0;
+  OK(api->process_register(engine, &c, &p, &err));
+  return p;
+}
+
+static theus_action begin(theus_engine engine, theus_process p, theus_tx outer) {
+  theus_action next = {0};
+  OK(api->tx_begin(engine, p, outer, &next, &err));
+  return next;
+}
+
+static theus_action finish(theus_tx tx, theus_outcome how, const theus_record *log, size_t n) {
+  theus_action next = {0};
+  OK(api->tx_finish(tx, how, log, n, &next, &err));
+  return next;
+}
+
+static theus_shape child(theus_engine engine, theus_shape from, const char *name) {
+  theus_segment seg = {.kind = THEUS_ATTR, .text = str(name)};
+  theus_shape out = {0};
+  OK(api->shape_child(engine, from.id, &seg, &out, &err));
+  return out;
+}
+
+static theus_record set(theus_shape shape) {
+  return (theus_record){.op = THEUS_OP_SET, .shape = shape.id, .object = 1, .key = 7};
+}
+
+// ---- the promises -------------------------------------------------------------------------------
+
+static void table(theus_api *(*get)(uint32_t)) {
+  CHECK(get(THEUS_ABI_VERSION + 1) == NULL);
+  CHECK(get(0) == NULL);
+  CHECK(api->abi_version == THEUS_ABI_VERSION);
+  CHECK(api->struct_size == sizeof(theus_api));
+  const unsigned char *functions = (const unsigned char *)api + offsetof(theus_api, describe);
+  for (size_t i = 0; i < sizeof *api - offsetof(theus_api, describe); i += sizeof(void *)) {
+    void *function;
+    memcpy(&function, functions + i, sizeof function);
+    CHECK(function != NULL);
+  }
+  theus_info info = {0};
+  CHECK(api->describe(&info) == THEUS_OK);
+  CHECK(info.version && info.version[0] != 0);
+  CHECK(info.go_version && strncmp(info.go_version, "go", 2) == 0);
+  CHECK(info.zone_prefixes && strcmp(info.zone_prefixes, "sig_ cmd_ meta_ heavy_") == 0);
+  theus_info again = {0};
+  CHECK(api->describe(&again) == THEUS_OK && again.version == info.version);
+  CHECK(api->live() == 0);
+}
+
+static void engines(void) {
+  theus_options zero = {0}, wild = {.max_depth = 4000000000u};
+  theus_engine a = 0, b = 0;
+  OK(api->engine_new(&zero, &a, &err));
+  OK(api->engine_new(NULL, &b, &err));
+  CHECK(a != b && a > UINT32_MAX && b > UINT32_MAX);
+  CHECK(api->live() == 2);
+  theus_engine untouched = 5;
+  REFUSED(THEUS_INVALID, "max_depth", api->engine_new(&wild, &untouched, &err));
+  CHECK(untouched == 5);
+  OK(api->engine_close(a, &err));
+  REFUSED(THEUS_CLOSED, "closed", api->engine_close(a, &err));
+  // The table uses a's place again; the old handle still leads nowhere.
+  theus_engine c = open_engine();
+  REFUSED(THEUS_CLOSED, "closed", api->engine_close(a, &err));
+  theus_engine never[] = {0, 1, 42, UINT64_MAX, b ^ (1ull << 63)};
+  for (size_t i = 0; i < sizeof never / sizeof *never; i++) {
+    REFUSED(THEUS_CLOSED, "closed", api->engine_close(never[i], &err));
+  }
+  OK(api->engine_close(b, &err));
+  OK(api->engine_close(c, &err));
+  CHECK(api->live() == 0);
+}
+
+static void contracts(void) {
+  theus_engine engine = open_engine();
+  theus_process debit = process(engine, "debit", "domain.rate", "domain.balance");
+  theus_process found = 0;
+  OK(api->process_find(engine, str("debit"), &found, &err));
+  CHECK(found == debit && debit != 0);
+  REFUSED(THEUS_NOT_FOUND, "debit", api->process_find(engine, str("debt"), &found, &err));
+  CHECK(process(engine, "debit", NULL, "domain.balance") != debit);
+
+  theus_str bad[1] = {str("domain..x")}, signal[1] = {str("domain.sig_stop")};
+  theus_contract c = {.name = str("p"), .inputs = bad, .n_inputs = 1};
+  theus_process out = 9;
+  REFUSED(THEUS_INVALID, "domain..x", api->process_register(engine, &c, &out, &err));
+  c.inputs = signal;
+  REFUSED(THEUS_ZONE, "sig_stop", api->process_register(engine, &c, &out, &err));
+  c.inputs = NULL;
+  REFUSED(THEUS_INVALID, "inputs", api->process_register(engine, &c, &out, &err));
+  REFUSED(THEUS_INVALID, "NULL", api->process_register(engine, NULL, &out, &err));
+  CHECK(out == 9);
+  OK(api->engine_close(engine, &err));
+}
+
+static void paths(void) {
+  char buf[64];
+  size_t len = 0;
+  OK(api->path_canonical(str("domain.a"), buf, sizeof buf, &len, &err));
+  CHECK(len == 12 && memcmp(buf, "domain_ctx.a", 12) == 0);
+  buf[0] = '#';
+  OK(api->path_canonical(str("domain.a"), buf, 3, &len, &err));
+  CHECK(len == 12 && buf[0] == '#');
+  OK(api->path_canonical(str("domain.a"), NULL, 0, &len, &err));
+  CHECK(len == 12);
+  REFUSED(THEUS_INVALID, "", api->path_canonical(str("a..b"), buf, sizeof buf, &len, &err));
+  uint32_t zone = 99;
+  OK(api->zone_of(str("domain.heavy_net.meta_loss"), &zone, &err));
+  CHECK(zone == THEUS_HEAVY);
+  OK(api->zone_of(str("domain.cmd_go"), &zone, &err));
+  CHECK(zone == THEUS_SIGNAL);
+  REFUSED(THEUS_INVALID, "NULL", api->zone_of((theus_str){NULL, 3}, &zone, &err));
+}
+
+static void shapes(void) {
+  theus_engine engine = open_engine();
+  theus_process p = process(engine, "p", "domain.rate", "domain.account");
+  theus_action run = begin(engine, p, 0);
+  theus_shape domain = child(engine, run.root, "domain_ctx");
+  CHECK((domain.bits & (THEUS_MAY_READ | THEUS_MAY_WRITE | THEUS_MAY_WALK)) == THEUS_MAY_WALK);
+  CHECK(domain.layer == THEUS_LAYER_DOMAIN);
+  CHECK(child(engine, run.root, "domain").id == domain.id);
+  theus_shape account = child(engine, domain, "account"), rate = child(engine, domain, "rate");
+  CHECK((account.bits & (THEUS_MAY_READ | THEUS_MAY_WRITE)) == (THEUS_MAY_READ | THEUS_MAY_WRITE));
+  CHECK((rate.bits & (THEUS_MAY_READ | THEUS_MAY_WRITE)) == THEUS_MAY_READ);
+  CHECK((child(engine, domain, "other").bits & ~THEUS_IS_PRIVATE) == 0);
+  theus_shape items = {0}, again = {0};
+  OK(api->shape_items(engine, account.id, &items, &err));
+  OK(api->shape_items(engine, account.id, &again, &err));
+  CHECK(items.id == again.id && items.bits & THEUS_MAY_WRITE);
+  theus_segment seg = {.kind = 9};
+  REFUSED(THEUS_INVALID, "kind", api->shape_child(engine, domain.id, &seg, &items, &err));
+  seg.kind = THEUS_ATTR;
+  REFUSED(THEUS_INVALID, "shape", api->shape_child(engine, 123456, &seg, &items, &err));
+  theus_shape decided = {0};
+  OK(api->decide(engine, p, str("domain.account.x[3]"), &decided, &err));
+  CHECK(decided.bits & THEUS_MAY_WRITE);
+  REFUSED(THEUS_NOT_FOUND, "process", api->decide(engine, 77, str("domain"), &decided, &err));
+
+  theus_segment path[2] = {{.kind = THEUS_ATTR, .text = str("domain_ctx")},
+                           {.kind = THEUS_ATTR, .text = str("acount")}};
+  REFUSED(THEUS_WRITE, "acount",
+          api->deny(engine, run.tx, THEUS_TRY_WRITE, path, 2, str(""), &err));
+  REFUSED(THEUS_READ, "account", api->deny(engine, run.tx, THEUS_TRY_READ, path, 2, str(""), &err));
+  REFUSED(THEUS_INVALID, "", api->deny(engine, run.tx, 99, path, 2, str(""), &err));
+  finish(run.tx, THEUS_REFUSED, NULL, 0);
+  REFUSED(THEUS_ENDED, "ended", api->deny(engine, run.tx, THEUS_TRY_READ, path, 2, str(""), &err));
+  OK(api->engine_close(engine, &err));
+}
+
+static void commits(void) {
+  theus_engine engine = open_engine();
+  theus_process p = process(engine, "p", "domain.rate", "domain.account");
+  theus_action run = begin(engine, p, 0);
+  CHECK(run.kind == THEUS_RUN && run.tx > UINT32_MAX && run.version == 0);
+  CHECK(begin(engine, p, 0).kind == THEUS_WAIT);
+  CHECK(api->live() == 2);
+  theus_shape domain = child(engine, run.root, "domain_ctx");
+  theus_record log[2] = {set(child(engine, domain, "account")), set(child(engine, domain, "rate"))};
+
+  theus_action next = finish(run.tx, THEUS_RETURNED, log, 1);
+  CHECK(next.kind == THEUS_COMMIT && next.version == 1 && next.raise == THEUS_RAISE_NOTHING);
+  REFUSED(THEUS_ENDED, "ended", api->tx_finish(run.tx, THEUS_RETURNED, NULL, 0, &next, &err));
+  OK(api->tx_retract(engine, 1, &err));
+  REFUSED(THEUS_ENDED, "version", api->tx_retract(engine, 1, &err));
+
+  run = begin(engine, p, 0);
+  CHECK(finish(run.tx, THEUS_RETURNED, log, 1).version == 1);
+  run = begin(engine, p, 0);
+  REFUSED(THEUS_ENDED, "version", api->tx_retract(engine, 1, &err));
+  next = finish(run.tx, THEUS_RETURNED, NULL, 0);
+  CHECK(next.kind == THEUS_DONE && next.version == 0);
+
+  // A record that must not be there ends the transaction.
+  run = begin(engine, p, 0);
+  REFUSED(THEUS_WRITE, "record 1", api->tx_finish(run.tx, THEUS_RETURNED, log, 2, &next, &err));
+  CHECK(next.kind == THEUS_DROP);
+  run = begin(engine, p, 0);
+  theus_record odd = log[0];
+  odd.op = THEUS_OP_LAST + 1;
+  next.kind = 0;
+  REFUSED(THEUS_INVALID, "operation", api->tx_finish(run.tx, THEUS_RETURNED, &odd, 1, &next, &err));
+  CHECK(next.kind == THEUS_DROP);
+
+  // Writes that may run user code are tried first.
+  log[0].flags = THEUS_RECORD_FOREIGN;
+  for (uint32_t stand = 0; stand < 2; stand++) {
+    run = begin(engine, p, 0);
+    next = finish(run.tx, THEUS_RETURNED, log, 1);
+    CHECK(next.kind == THEUS_APPLY && next.version == 2);
+    CHECK(begin(engine, p, 0).kind == THEUS_WAIT);
+    OK(api->tx_applied(run.tx, stand, &next, &err));
+    CHECK(next.kind == (stand ? THEUS_DONE : THEUS_DROP));
+    CHECK(next.version == (stand ? 2u : 0u));
+    CHECK(next.raise == (stand ? THEUS_RAISE_NOTHING : THEUS_RAISE_AS_IS));
+    REFUSED(THEUS_ENDED, "ended", api->tx_applied(run.tx, stand, &next, &err));
+  }
+
+  static const struct { theus_outcome how; uint32_t raise; } ends[] = {
+      {THEUS_DECLARED, THEUS_RAISE_AS_IS},    {THEUS_UNDECLARED, THEUS_RAISE_WRAPPED},
+      {THEUS_REFUSED, THEUS_RAISE_AS_IS},     {THEUS_INTERRUPTED, THEUS_RAISE_AS_IS},
+      {THEUS_UNSTARTED, THEUS_RAISE_AS_IS}};
+  for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+    run = begin(engine, p, 0);
+    next = finish(run.tx, ends[i].how, log, 1);
+    CHECK(next.kind == THEUS_DROP && next.raise == ends[i].raise);
+  }
+  CHECK(api->live() == 1);
+  OK(api->engine_close(engine, &err));
+}
+
+static void nesting(void) {
+  theus_options shallow = {.max_depth = 3};
+  theus_engine engine = 0, other = open_engine();
+  OK(api->engine_new(&shallow, &engine, &err));
+  theus_process outer = process(engine, "outer", NULL, "domain.a");
+  theus_process inner = process(engine, "inner", NULL, "domain");
+  theus_action a = begin(engine, outer, 0), b = begin(engine, inner, a.tx), next = {0};
+  theus_shape domain = child(engine, b.root, "domain_ctx");
+  CHECK(child(engine, domain, "a").bits & THEUS_MAY_WRITE);
+  CHECK(child(engine, domain, "b").bits == 0);
+  REFUSED(THEUS_ENDED, "inside", api->tx_finish(a.tx, THEUS_RETURNED, NULL, 0, &next, &err));
+  theus_action c = begin(engine, inner, b.tx);
+  REFUSED(THEUS_LIMIT, "nested", api->tx_begin(engine, inner, c.tx, &next, &err));
+  CHECK(finish(c.tx, THEUS_UNDECLARED, NULL, 0).kind == THEUS_DROP);
+  theus_record log = set(child(engine, domain, "a"));
+  CHECK(finish(b.tx, THEUS_RETURNED, &log, 1).kind == THEUS_KEEP);
+  REFUSED(THEUS_ENDED, "ended", api->tx_begin(engine, inner, b.tx, &next, &err));
+  REFUSED(THEUS_CLOSED, "engine", api->tx_begin(other, 0, a.tx, &next, &err));
+  CHECK(finish(a.tx, THEUS_RETURNED, &log, 1).kind == THEUS_COMMIT);
+
+  // An engine that is closed takes its transactions with it, also when its place is used again.
+  a = begin(engine, 0, 0);
+  CHECK(api->live() == 3);
+  OK(api->engine_close(engine, &err));
+  REFUSED(THEUS_CLOSED, "closed", api->tx_finish(a.tx, THEUS_RETURNED, NULL, 0, &next, &err));
+  engine = open_engine();
+  b = begin(engine, 0, 0);
+  CHECK(b.tx != a.tx);
+  REFUSED(THEUS_ENDED, "ended", api->tx_finish(a.tx, THEUS_RETURNED, NULL, 0, &next, &err));
+  REFUSED(THEUS_CLOSED, "closed", api->tx_finish(engine, THEUS_RETURNED, NULL, 0, &next, &err));
+  OK(api->engine_close(engine, &err));
+  OK(api->engine_close(other, &err));
+  CHECK(api->live() == 0);
+}
+
+static void panics(void) {
+  theus_engine sick = open_engine(), well = open_engine();
+  theus_action run = begin(sick, 0, 0), next = {0};
+  REFUSED(THEUS_PANIC, "please report", api->panic(sick, &err));
+  REFUSED(THEUS_POISONED, "panicked", api->panic(sick, &err));
+  REFUSED(THEUS_POISONED, "panicked", api->tx_begin(sick, 0, 0, &next, &err));
+  REFUSED(THEUS_POISONED, "panicked", api->tx_finish(run.tx, 1, NULL, 0, &next, &err));
+  theus_process found;
+  REFUSED(THEUS_POISONED, "panicked", api->process_find(sick, str("p"), &found, &err));
+  CHECK(begin(well, 0, 0).kind == THEUS_RUN);
+  CHECK(api->panic(sick, NULL) == THEUS_POISONED); // a host that wants no error gets none
+  OK(api->engine_close(sick, &err));
+  OK(api->engine_close(well, &err));
+  REFUSED(THEUS_CLOSED, "closed", api->panic(sick, &err));
+  CHECK(api->live() == 0);
+}
+
+// ---- timing -------------------------------------------------------------------------------------
+
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+// REPORT prints the fastest of many short rounds: one that nobody disturbed.
+#define REPORT(NAME, CROSSINGS, BODY)                                            \
+  do {                                                                           \
+    enum { TIMES = 2000 };                                                       \
+    double best = 1e18;                                                          \
+    for (int round = 0; round < rounds; round++) {                               \
+      double start = now();                                                      \
+      for (int i = 0; i < TIMES; i++) {                                          \
+        BODY;                                                                    \
+      }                                                                          \
+      double took = (now() - start) / TIMES;                                     \
+      if (took < best) best = took;                                              \
+    }                                                                            \
+    printf("%-28s %7.1f ns   %6.1f ns per crossing\n", NAME, best, best / (CROSSINGS)); \
+  } while (0)
+
+static void bench(int rounds) {
+  theus_engine engine = open_engine();
+  theus_process p = process(engine, "p", "domain.rate", "domain.account");
+  theus_error err = {0};
+  theus_action run = begin(engine, p, 0), next = {0}, in = {0};
+  theus_segment seg = {.kind = THEUS_ATTR, .text = str("account")};
+  theus_shape domain = child(engine, run.root, "domain_ctx"), shape = {0};
+  theus_record log[8];
+  for (size_t i = 0; i < 8; i++) log[i] = set(child(engine, domain, "account"));
+
+  theus_info info;
+  REPORT("describe, the bare crossing", 1, api->describe(&info));
+  REPORT("shape_child", 1, api->shape_child(engine, domain.id, &seg, &shape, &err));
+  REPORT("savepoint begin + finish", 2, {
+    api->tx_begin(engine, p, run.tx, &in, &err);
+    api->tx_finish(in.tx, THEUS_RETURNED, NULL, 0, &next, &err);
+  });
+  finish(run.tx, THEUS_RETURNED, NULL, 0);
+  REPORT("begin + finish, no write", 2, {
+    api->tx_begin(engine, p, 0, &in, &err);
+    api->tx_finish(in.tx, THEUS_RETURNED, NULL, 0, &next, &err);
+  });
+  REPORT("begin + finish, 1 write", 2, {
+    api->tx_begin(engine, p, 0, &in, &err);
+    api->tx_finish(in.tx, THEUS_RETURNED, log, 1, &next, &err);
+  });
+  REPORT("begin + finish, 8 writes", 2, {
+    api->tx_begin(engine, p, 0, &in, &err);
+    api->tx_finish(in.tx, THEUS_RETURNED, log, 8, &next, &err);
+  });
+  CHECK(next.kind == THEUS_COMMIT);
+  run = begin(engine, p, 0);
+  theus_segment path[2] = {{.kind = THEUS_ATTR, .text = str("domain_ctx")},
+                           {.kind = THEUS_ATTR, .text = str("acount")}};
+  REPORT("deny + release", 2, {
+    api->deny(engine, run.tx, THEUS_TRY_WRITE, path, 2, str(""), &err);
+    api->error_release(&err);
+  });
+  OK(api->engine_close(engine, &err));
+}
+
+int main(int argc, char **argv) {
+  if (argc < 2) return fprintf(stderr, "usage: %s LIB [bench [ROUNDS]]\n", argv[0]), 2;
+  void *lib = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL);
+  if (lib == NULL) return fprintf(stderr, "%s\n", dlerror()), 2;
+  theus_api *(*get)(uint32_t);
+  *(void **)&get = dlsym(lib, "theus_get_api");
+  if (get == NULL || (api = get(THEUS_ABI_VERSION)) == NULL) {
+    return fprintf(stderr, "%s does not speak ABI version %u\n", argv[1], THEUS_ABI_VERSION), 2;
+  }
+  CHECK(dlsym(lib, "theus_engine_new") == NULL); // one door
+  if (argc > 2 && strcmp(argv[2], "bench") == 0) {
+    bench(argc > 3 ? atoi(argv[3]) : 300);
+  } else {
+    table(get);
+    engines();
+    contracts();
+    paths();
+    shapes();
+    commits();
+    nesting();
+    panics();
+  }
+  CHECK(api->live() == 0);
+  if (broken == 0) puts("ok");
+  return broken != 0;
+}

@@ -1,0 +1,109 @@
+package main
+
+// #include "theus.h"
+import "C"
+
+import (
+	"unsafe"
+
+	"github.com/theus-project/theus/core/engine"
+	"github.com/theus-project/theus/core/fault"
+	"github.com/theus-project/theus/core/guard"
+	"github.com/theus-project/theus/core/path"
+	"github.com/theus-project/theus/core/transaction"
+	"github.com/theus-project/theus/core/zone"
+)
+
+// The kernel and theus.h write the same numbers and the same layout down, each for its own
+// readers. Here the compiler compares them: where two differ, the constant is not 0, its negative
+// is no unsigned number, and the library does not build.
+
+// A record is read where the host wrote it.
+const (
+	_ = -(unsafe.Offsetof(transaction.Record{}.Op) ^ unsafe.Offsetof(C.theus_record{}.op))
+	_ = -(unsafe.Offsetof(transaction.Record{}.Flags) ^ unsafe.Offsetof(C.theus_record{}.flags))
+	_ = -(unsafe.Offsetof(transaction.Record{}.Shape) ^ unsafe.Offsetof(C.theus_record{}.shape))
+	_ = -(unsafe.Offsetof(transaction.Record{}.Object) ^ unsafe.Offsetof(C.theus_record{}.object))
+	_ = -(unsafe.Offsetof(transaction.Record{}.Reserved) ^ unsafe.Offsetof(C.theus_record{}.reserved))
+	_ = -(unsafe.Offsetof(transaction.Record{}.Key) ^ unsafe.Offsetof(C.theus_record{}.key))
+	_ = -(unsafe.Offsetof(transaction.Record{}.Bytes) ^ unsafe.Offsetof(C.theus_record{}.nbytes))
+	_ = -(unsafe.Sizeof(transaction.Record{}) ^ unsafe.Sizeof(C.theus_record{}))
+)
+
+// Statuses are kinds of faults.
+const (
+	_ = -(uint(fault.Invalid) ^ C.THEUS_INVALID)
+	_ = -(uint(fault.NotFound) ^ C.THEUS_NOT_FOUND)
+	_ = -(uint(fault.Read) ^ C.THEUS_READ)
+	_ = -(uint(fault.Write) ^ C.THEUS_WRITE)
+	_ = -(uint(fault.Frozen) ^ C.THEUS_FROZEN)
+	_ = -(uint(fault.Private) ^ C.THEUS_PRIVATE)
+	_ = -(uint(fault.Zone) ^ C.THEUS_ZONE)
+	_ = -(uint(fault.Unsupported) ^ C.THEUS_UNSUPPORTED)
+	_ = -(uint(fault.Ended) ^ C.THEUS_ENDED)
+	_ = -(uint(fault.Closed) ^ C.THEUS_CLOSED)
+	_ = -(uint(fault.Busy) ^ C.THEUS_BUSY)
+	_ = -(uint(fault.Limit) ^ C.THEUS_LIMIT)
+	_ = -(uint(fault.Poisoned) ^ C.THEUS_POISONED)
+	_ = -(uint(fault.Panic) ^ C.THEUS_PANIC)
+)
+
+// Segments and shapes.
+const (
+	_ = -(uint(path.Attr) ^ C.THEUS_ATTR)
+	_ = -(uint(path.Text) ^ C.THEUS_TEXT)
+	_ = -(uint(path.Int) ^ C.THEUS_INT)
+	_ = -(uint(path.Other) ^ C.THEUS_OTHER)
+	_ = -(uint(zone.Data) ^ C.THEUS_DATA)
+	_ = -(uint(zone.Signal) ^ C.THEUS_SIGNAL)
+	_ = -(uint(zone.Meta) ^ C.THEUS_META)
+	_ = -(uint(zone.Heavy) ^ C.THEUS_HEAVY)
+	_ = -(uint(guard.MayRead) ^ C.THEUS_MAY_READ)
+	_ = -(uint(guard.MayWrite) ^ C.THEUS_MAY_WRITE)
+	_ = -(uint(guard.MayWalk) ^ C.THEUS_MAY_WALK)
+	_ = -(uint(guard.IsPrivate) ^ C.THEUS_IS_PRIVATE)
+	_ = -(uint(guard.LayerGlobal) ^ C.THEUS_LAYER_GLOBAL)
+	_ = -(uint(guard.LayerDomain) ^ C.THEUS_LAYER_DOMAIN)
+	_ = -(uint(guard.ItemsVary) ^ C.THEUS_ITEMS_VARY)
+	_ = -(uint(guard.Read) ^ C.THEUS_TRY_READ)
+	_ = -(uint(guard.Write) ^ C.THEUS_TRY_WRITE)
+	_ = -(uint(guard.Delete) ^ C.THEUS_TRY_DELETE)
+	_ = -(uint(guard.Mutate) ^ C.THEUS_TRY_MUTATE)
+	_ = -(uint(guard.Iterate) ^ C.THEUS_TRY_ITERATE)
+	_ = -(uint(guard.Store) ^ C.THEUS_TRY_STORE)
+)
+
+// Transactions.
+const (
+	_ = -(uint(transaction.Set) ^ C.THEUS_OP_SET)
+	_ = -(uint(transaction.Delete) ^ C.THEUS_OP_DELETE)
+	_ = -(uint(transaction.SetItem) ^ C.THEUS_OP_SET_ITEM)
+	_ = -(uint(transaction.Append) ^ C.THEUS_OP_APPEND)
+	_ = -(uint(transaction.Insert) ^ C.THEUS_OP_INSERT)
+	_ = -(uint(transaction.Extend) ^ C.THEUS_OP_EXTEND)
+	_ = -(uint(transaction.Pop) ^ C.THEUS_OP_POP)
+	_ = -(uint(transaction.PopItem) ^ C.THEUS_OP_POPITEM)
+	_ = -(uint(transaction.Remove) ^ C.THEUS_OP_REMOVE)
+	_ = -(uint(transaction.Clear) ^ C.THEUS_OP_CLEAR)
+	_ = -(uint(transaction.Sort) ^ C.THEUS_OP_SORT)
+	_ = -(uint(transaction.Reverse) ^ C.THEUS_OP_REVERSE)
+	_ = -(uint(transaction.LastOp) ^ C.THEUS_OP_LAST)
+	_ = -(uint(transaction.Foreign) ^ C.THEUS_RECORD_FOREIGN)
+	_ = -(uint(transaction.Heavy) ^ C.THEUS_RECORD_HEAVY)
+	_ = -(uint(transaction.Returned) ^ C.THEUS_RETURNED)
+	_ = -(uint(transaction.Declared) ^ C.THEUS_DECLARED)
+	_ = -(uint(transaction.Undeclared) ^ C.THEUS_UNDECLARED)
+	_ = -(uint(transaction.Refused) ^ C.THEUS_REFUSED)
+	_ = -(uint(transaction.Interrupted) ^ C.THEUS_INTERRUPTED)
+	_ = -(uint(transaction.Unstarted) ^ C.THEUS_UNSTARTED)
+	_ = -(uint(transaction.Run) ^ C.THEUS_RUN)
+	_ = -(uint(transaction.Wait) ^ C.THEUS_WAIT)
+	_ = -(uint(transaction.Apply) ^ C.THEUS_APPLY)
+	_ = -(uint(transaction.Done) ^ C.THEUS_DONE)
+	_ = -(uint(transaction.Commit) ^ C.THEUS_COMMIT)
+	_ = -(uint(transaction.Keep) ^ C.THEUS_KEEP)
+	_ = -(uint(transaction.Drop) ^ C.THEUS_DROP)
+	_ = -(uint(engine.RaiseNothing) ^ C.THEUS_RAISE_NOTHING)
+	_ = -(uint(engine.RaiseAsIs) ^ C.THEUS_RAISE_AS_IS)
+	_ = -(uint(engine.RaiseWrapped) ^ C.THEUS_RAISE_WRAPPED)
+)

@@ -1,0 +1,55 @@
+package main
+
+// #include "theus.h"
+import "C"
+
+import (
+	"unsafe"
+
+	"github.com/theus-project/theus/core/engine"
+	"github.com/theus-project/theus/core/path"
+	"github.com/theus-project/theus/core/zone"
+)
+
+// parse reads a path from the caller's memory.
+func parse(in C.theus_str) (path.Path, error) {
+	text, err := clone(in)
+	if err != nil {
+		return nil, err
+	}
+	return path.Parse(text)
+}
+
+//export theus_path_canonical
+func theus_path_canonical(in C.theus_str, buf *C.char, size C.size_t, length *C.size_t, failure *C.theus_error) C.theus_status {
+	return call(nothing, 0, failure, func(*engine.Engine) error {
+		if length == nil || buf == nil && size > 0 {
+			return missing("buf or len")
+		}
+		where, err := parse(in)
+		if err != nil {
+			return err
+		}
+		text := where.Canonical().String()
+		*length = C.size_t(len(text))
+		if len(text) > 0 && C.size_t(len(text)) <= size {
+			copy(unsafe.Slice((*byte)(unsafe.Pointer(buf)), len(text)), text)
+		}
+		return nil
+	})
+}
+
+//export theus_zone_of
+func theus_zone_of(in C.theus_str, out *C.uint32_t, failure *C.theus_error) C.theus_status {
+	return call(nothing, 0, failure, func(*engine.Engine) error {
+		if out == nil {
+			return missing("zone")
+		}
+		where, err := parse(in)
+		if err != nil {
+			return err
+		}
+		*out = C.uint32_t(zone.OfPath(where))
+		return nil
+	})
+}

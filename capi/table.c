@@ -1,0 +1,32 @@
+// table.c: the one door of the library.
+//
+// theus_get_api is the only symbol that libtheus exports (theus.map). The compiler checks here
+// that each export of the Go side has the type the table gives it, and the header both.
+#include "theus.h"
+
+static const theus_api api = {
+    .abi_version = THEUS_ABI_VERSION,
+    .struct_size = sizeof(theus_api),
+    .describe = theus_describe,
+    .live = theus_live,
+    .error_release = theus_error_release,
+    .engine_new = theus_engine_new,
+    .engine_close = theus_engine_close,
+    .process_register = theus_process_register,
+    .process_find = theus_process_find,
+    .shape_child = theus_shape_child,
+    .shape_items = theus_shape_items,
+    .deny = theus_deny,
+    .tx_begin = theus_tx_begin,
+    .tx_finish = theus_tx_finish,
+    .tx_applied = theus_tx_applied,
+    .tx_retract = theus_tx_retract,
+    .path_canonical = theus_path_canonical,
+    .zone_of = theus_zone_of,
+    .decide = theus_decide,
+    .panic = theus_panic,
+};
+
+const theus_api *theus_get_api(uint32_t abi_version) {
+  return abi_version == THEUS_ABI_VERSION ? &api : NULL;
+}
