@@ -368,6 +368,14 @@ extern theus_status theus_tx_retract(theus_engine engine, uint64_t version, theu
 extern theus_status theus_path_canonical(theus_str text, char *buf, size_t cap, size_t *len,
                                          theus_error *err);
 
+// theus_path_spell spells segments the way the kernel prints them: those a host walked.
+//
+// Returns as theus_path_canonical; THEUS_INVALID for a malformed segment.
+// Owns:   nothing.
+// Thread: any.
+extern theus_status theus_path_spell(theus_segment_in path, size_t n_path, char *buf, size_t cap,
+                                     size_t *len, theus_error *err);
+
 // theus_zone_of gives the zone of a path: that of its first segment with a zone prefix.
 //
 // Returns THEUS_OK           *zone is THEUS_DATA ...
@@ -420,6 +428,7 @@ typedef struct theus_api {
   theus_status (*tx_applied)(theus_tx, uint32_t, theus_action *, theus_error *);
   theus_status (*tx_retract)(theus_engine, uint64_t, theus_error *);
   theus_status (*path_canonical)(theus_str, char *, size_t, size_t *, theus_error *);
+  theus_status (*path_spell)(theus_segment_in, size_t, char *, size_t, size_t *, theus_error *);
   theus_status (*zone_of)(theus_str, uint32_t *, theus_error *);
   theus_status (*decide)(theus_engine, theus_process, theus_str, theus_shape *, theus_error *);
   theus_status (*panic)(theus_engine, theus_error *);

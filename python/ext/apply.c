@@ -1,0 +1,290 @@
+// apply.c: a commit carried out. Every written object gets its pending changes, in the order of
+// first writes; if anything raises on the way (a setter, a validator, an __eq__, memory), what was
+// applied is undone in reverse and the error stands. Only written fields, keys and items are
+// touched.
+//
+// When this runs, all views of the transaction are stale: no user code can change an overlay.
+// Reference count assumptions: nodes own their objects until the core is cleared, later.
+#include "ext.h"
+
+// ---- what was there before ------------------------------------------------------------------------
+
+typedef enum { FIELD, FIELDS, KEY, KEYS, ITEM, TAIL } what;
+
+typedef struct {
+  what what;
+  PyObject *target; // borrowed from its node
+  PyObject *key;    // owned; FIELD, KEY
+  PyObject *old;    // owned; NULL: there was nothing. FIELDS, KEYS, TAIL: a copy
+  Py_ssize_t index; // ITEM, TAIL
+} undo;
+
+typedef struct {
+  undo *items;
+  size_t n, cap;
+} journal;
+
+// Steals key and old.
+static int journal_add(journal *j, undo entry) {
+  if (j->n == j->cap) {
+    size_t cap = j->cap == 0 ? 16 : j->cap * 2;
+    undo *items = PyMem_Realloc(j->items, cap * sizeof(undo));
+    if (items == NULL) {
+      Py_XDECREF(entry.key);
+      Py_XDECREF(entry.old);
+      PyErr_NoMemory();
+      return -1;
+    }
+    j->items = items;
+    j->cap = cap;
+  }
+  j->items[j->n++] = entry;
+  return 0;
+}
+
+static int restore_fields(PyObject *target, PyObject *snapshot) {
+  PyObject *dict = PyObject_GenericGetDict(target, NULL);
+  if (dict == NULL)
+    return -1;
+  PyDict_Clear(dict);
+  int failed = PyDict_Update(dict, snapshot);
+  Py_DECREF(dict);
+  return failed;
+}
+
+static int restore(const undo *u) {
+  switch (u->what) {
+  case FIELD:
+    return PyObject_GenericSetAttr(u->target, u->key, u->old);
+  case FIELDS:
+    return restore_fields(u->target, u->old);
+  case KEY:
+    return u->old != NULL ? PyDict_SetItem(u->target, u->key, u->old)
+                          : PyDict_DelItem(u->target, u->key);
+  case KEYS:
+    PyDict_Clear(u->target);
+    return PyDict_Update(u->target, u->old);
+  case ITEM:
+    return PyList_SetItem(u->target, u->index, Py_NewRef(u->old));
+  case TAIL:
+    return PyList_SetSlice(u->target, u->index, PY_SSIZE_T_MAX, u->old);
+  }
+  return -1;
+}
+
+// Ends the journal: undoes everything if the commit failed, keeping the error that stopped it.
+static void journal_end(journal *j, bool failed) {
+  PyObject *error = failed ? errors_take() : NULL;
+  for (size_t i = j->n; failed && i-- > 0;)
+    if (restore(&j->items[i]) < 0)
+      PyErr_WriteUnraisable(j->items[i].target);
+  if (error != NULL)
+    errors_put(error);
+  for (size_t i = 0; i < j->n; i++) {
+    Py_XDECREF(j->items[i].key);
+    Py_XDECREF(j->items[i].old);
+  }
+  PyMem_Free(j->items);
+}
+
+// ---- objects --------------------------------------------------------------------------------------
+
+bool apply_foreign(state *st, PyObject *target) {
+  PyTypeObject *type = Py_TYPE(target);
+  if (type->tp_setattro == PyObject_GenericSetAttr)
+    return false;
+  return st->locked_setattr == NULL ||
+         _PyType_Lookup(type, st->s_setattr) != st->locked_setattr ||
+         _PyType_Lookup(type, st->s_delattr) != st->locked_delattr;
+}
+
+// Whether the instance itself holds name: its class may have a value of the same name.
+static int in_instance(PyObject *target, PyObject *name) {
+  PyObject *dict = PyObject_GenericGetDict(target, NULL);
+  if (dict == NULL) {
+    PyErr_Clear(); // no __dict__: the value came from a slot
+    return 1;
+  }
+  int there = PyDict_Contains(dict, name);
+  Py_DECREF(dict);
+  return there;
+}
+
+static int remember_field(journal *j, PyObject *target, PyObject *name, bool exact) {
+  PyObject *old = PyObject_GenericGetAttr(target, name);
+  if (old == NULL) {
+    if (!PyErr_ExceptionMatches(PyExc_AttributeError))
+      return -1;
+    PyErr_Clear();
+  } else if (exact && _PyType_Lookup(Py_TYPE(target), name) == old) {
+    int there = in_instance(target, name);
+    if (there < 0) {
+      Py_DECREF(old);
+      return -1;
+    }
+    if (!there)
+      Py_CLEAR(old);
+  }
+  return journal_add(j, (undo){.what = FIELD, .target = target, .key = Py_NewRef(name), .old = old});
+}
+
+// Before a class' own __setattr__ runs: it may change more than the one field.
+static int remember_all_fields(journal *j, PyObject *target) {
+  PyObject *dict = PyObject_GenericGetDict(target, NULL);
+  if (dict == NULL) {
+    PyErr_Clear(); // slots only
+  } else {
+    PyObject *copy = PyDict_Copy(dict);
+    Py_DECREF(dict);
+    if (copy == NULL || journal_add(j, (undo){.what = FIELDS, .target = target, .old = copy}) < 0)
+      return -1;
+  }
+  PyObject *copyreg = PyImport_ImportModule("copyreg");
+  PyObject *slots =
+      copyreg == NULL ? NULL
+                      : PyObject_CallMethod(copyreg, "_slotnames", "O", (PyObject *)Py_TYPE(target));
+  Py_XDECREF(copyreg);
+  int failed = slots == NULL ? -1 : 0;
+  for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(slots); i++) {
+    PyObject *name = PyList_GET_ITEM(slots, i), *old = PyObject_GenericGetAttr(target, name);
+    if (old == NULL && !PyErr_ExceptionMatches(PyExc_AttributeError)) {
+      failed = -1;
+      break;
+    }
+    PyErr_Clear(); // an empty slot
+    if (old != NULL && PySet_CheckExact(old)) { // pydantic adds to its set of set fields in place
+      Py_SETREF(old, PySet_New(old));
+      if (old == NULL) {
+        failed = -1;
+        break;
+      }
+    }
+    failed = journal_add(j, (undo){.what = FIELD, .target = target, .key = Py_NewRef(name), .old = old});
+  }
+  Py_XDECREF(slots);
+  return failed;
+}
+
+static int apply_object(state *st, node *n, journal *j, bool exact) {
+  bool foreign = apply_foreign(st, n->target);
+  if (foreign && remember_all_fields(j, n->target) < 0)
+    return -1;
+  Py_ssize_t pos = 0;
+  PyObject *name, *value;
+  while (PyDict_Next(n->pending->changed, &pos, &name, &value)) {
+    if (value == st->removed)
+      value = NULL;
+    if (!foreign && remember_field(j, n->target, name, exact) < 0)
+      return -1;
+    int failed = foreign ? PyObject_SetAttr(n->target, name, value)
+                         : PyObject_GenericSetAttr(n->target, name, value);
+    if (!failed)
+      continue;
+    if (value == NULL && PyErr_ExceptionMatches(PyExc_AttributeError)) {
+      PyErr_Clear(); // created and deleted in the same process: there is nothing to delete
+      if (!foreign) { // ... and so nothing to restore
+        j->n--;
+        Py_XDECREF(j->items[j->n].key);
+        Py_XDECREF(j->items[j->n].old);
+      }
+      continue;
+    }
+    return -1;
+  }
+  return 0;
+}
+
+// ---- dicts and lists ------------------------------------------------------------------------------
+
+static int remember_key(journal *j, PyObject *target, PyObject *key) {
+  PyObject *old = PyDict_GetItemWithError(target, key);
+  if (old == NULL && PyErr_Occurred())
+    return -1;
+  return journal_add(
+      j, (undo){.what = KEY, .target = target, .key = Py_NewRef(key), .old = Py_XNewRef(old)});
+}
+
+static int set_keys(journal *j, PyObject *target, PyObject *values, bool remember) {
+  Py_ssize_t pos = 0;
+  PyObject *key, *value;
+  while (values != NULL && PyDict_Next(values, &pos, &key, &value))
+    if ((remember && remember_key(j, target, key) < 0) || PyDict_SetItem(target, key, value) < 0)
+      return -1;
+  return 0;
+}
+
+// A deletion that is undone key by key would come back at the end of the dict, so where something
+// may fail later the whole dict is remembered instead.
+static int apply_dict(node *n, journal *j, bool exact) {
+  overlay *o = n->pending;
+  PyObject *target = n->target, *key, *value;
+  bool deletes = o->dead != NULL && PyDict_GET_SIZE(o->dead) > 0;
+  bool whole = o->hidden || (deletes && exact);
+  if (whole) {
+    PyObject *copy = PyDict_Copy(target);
+    if (copy == NULL || journal_add(j, (undo){.what = KEYS, .target = target, .old = copy}) < 0)
+      return -1;
+  }
+  if (o->hidden)
+    PyDict_Clear(target);
+  Py_ssize_t pos = 0;
+  while (!o->hidden && deletes && PyDict_Next(o->dead, &pos, &key, &value))
+    if ((!whole && remember_key(j, target, key) < 0) || PyDict_DelItem(target, key) < 0)
+      return -1;
+  return set_keys(j, target, o->changed, !whole) < 0 || set_keys(j, target, o->added, !whole) < 0 ? -1
+                                                                                                  : 0;
+}
+
+static int remember_tail(journal *j, PyObject *target, Py_ssize_t from) {
+  PyObject *old = PyList_GetSlice(target, from, PyList_GET_SIZE(target));
+  return old == NULL
+             ? -1
+             : journal_add(j, (undo){.what = TAIL, .target = target, .old = old, .index = from});
+}
+
+static int apply_list(node *n, journal *j) {
+  overlay *o = n->pending;
+  PyObject *target = n->target, *index, *value;
+  if (o->full != NULL)
+    return remember_tail(j, target, 0) < 0 ? -1 : PyList_SetSlice(target, 0, PY_SSIZE_T_MAX, o->full);
+  if (PyList_GET_SIZE(target) < o->keep) {
+    PyErr_SetString(PyExc_RuntimeError,
+                    "a list of the context became shorter while a process was changing it; "
+                    "change it through processes or edit() only");
+    return -1;
+  }
+  Py_ssize_t pos = 0;
+  while (o->changed != NULL && PyDict_Next(o->changed, &pos, &index, &value)) {
+    Py_ssize_t i = PyLong_AsSsize_t(index);
+    undo entry = {.what = ITEM, .target = target, .index = i};
+    entry.old = Py_NewRef(PyList_GET_ITEM(target, i));
+    if (journal_add(j, entry) < 0 || PyList_SetItem(target, i, Py_NewRef(value)) < 0)
+      return -1;
+  }
+  if (PyList_GET_SIZE(target) == o->keep && (o->added == NULL || PyList_GET_SIZE(o->added) == 0))
+    return 0;
+  return remember_tail(j, target, o->keep) < 0
+             ? -1
+             : PyList_SetSlice(target, o->keep, PY_SSIZE_T_MAX, o->added);
+}
+
+int apply_all(core *c, state *st) {
+  journal j = {0};
+  int failed = 0;
+  unsigned long outer = st->applying; // a setter may run a process of another engine
+  st->applying = PyThread_get_thread_ident();
+  for (size_t i = 0; !failed && i < c->n_dirty; i++) {
+    node *n = c->dirty[i];
+    if (n->pending == NULL)
+      continue;
+    if (n->kind == KIND_LIST)
+      failed = apply_list(n, &j);
+    else if (n->kind == KIND_DICT)
+      failed = apply_dict(n, &j, c->foreign);
+    else if (n->pending->changed != NULL)
+      failed = apply_object(st, n, &j, c->foreign);
+  }
+  journal_end(&j, failed != 0);
+  st->applying = outer;
+  return failed;
+}

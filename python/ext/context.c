@@ -1,0 +1,111 @@
+// context.c: the view a process is called with. It is the object view of the system context, with
+// the layers' short spellings and the two names every process has: local and log.
+#include "ext.h"
+
+// New: the scratch namespace of this call; it ends with the call.
+static PyObject *local_of(scope *s) {
+  if (s->local == NULL) {
+    PyObject *types = PyImport_ImportModule("types");
+    PyObject *type = types == NULL ? NULL : PyObject_GetAttrString(types, "SimpleNamespace");
+    s->local = type == NULL ? NULL : PyObject_CallNoArgs(type);
+    Py_XDECREF(type);
+    Py_XDECREF(types);
+  }
+  return Py_XNewRef(s->local);
+}
+
+static PyObject *log_of(scope *s) {
+  if (s->log == NULL) {
+    PyObject *module = PyImport_ImportModule("theus._context");
+    s->log = module == NULL ? NULL : PyObject_CallMethod(module, "process_logger", "O", s->name);
+    Py_XDECREF(module);
+  }
+  return Py_XNewRef(s->log);
+}
+
+// The attribute of the root that a spelling stands for (borrowed).
+static PyObject *attribute_of(state *st, shape *s, PyObject *name) {
+  switch (s->layer) {
+  case THEUS_LAYER_DOMAIN:
+    return st->s_domain_ctx;
+  case THEUS_LAYER_GLOBAL:
+    return st->s_global_ctx;
+  default:
+    return name;
+  }
+}
+
+static PyObject *context_getattro(PyObject *op, PyObject *name) {
+  view *v = (view *)op;
+  VIEW_CHECK(v);
+  scope *sc = v->scope;
+  if (name == sc->layer_name && v->node->pending == NULL)
+    return Py_NewRef((PyObject *)sc->layer_view);
+  state *st = STATE(v);
+  if (name == st->s_local || PyUnicode_Compare(name, st->s_local) == 0)
+    return local_of(sc);
+  if (name == st->s_log || PyUnicode_Compare(name, st->s_log) == 0)
+    return log_of(sc);
+  shape *s = shape_attr(sc->engine, v->shape, name);
+  if (s == NULL)
+    return NULL;
+  PyObject *value = st->object_view->tp_getattro(op, attribute_of(st, s, name));
+  if (value != NULL && Py_TYPE(value) == st->object_view && v->node != NULL &&
+      PyUnicode_CHECK_INTERNED(name)) {
+    PyObject *former = (PyObject *)sc->layer_view;
+    PyObject *former_name = sc->layer_name;
+    sc->layer_name = Py_NewRef(name);
+    sc->layer_view = (view *)Py_NewRef(value);
+    Py_XDECREF(former);
+    Py_XDECREF(former_name);
+  }
+  return value;
+}
+
+static int context_setattro(PyObject *op, PyObject *name, PyObject *value) {
+  view *v = (view *)op;
+  VIEW_CHECK_INT(v);
+  state *st = STATE(v);
+  if (PyUnicode_Compare(name, st->s_local) == 0 || PyUnicode_Compare(name, st->s_log) == 0) {
+    PyErr_Format(PyExc_AttributeError, "ctx.%U is supplied by the kernel and cannot be replaced",
+                 name);
+    return -1;
+  }
+  shape *s = shape_attr(v->scope->engine, v->shape, name);
+  return s == NULL ? -1 : st->object_view->tp_setattro(op, attribute_of(st, s, name), value);
+}
+
+static PyObject *context_repr(PyObject *op) {
+  view *v = (view *)op;
+  if (v->node == NULL)
+    return view_repr_stale(v);
+  return PyUnicode_FromFormat("<ctx of process '%U'>", v->scope->name);
+}
+
+static PyMethodDef context_methods[] = {
+    {"__copy__", view_copy, METH_NOARGS, NULL},
+    {"__deepcopy__", view_deepcopy, METH_O, NULL},
+    {"__reduce_ex__", view_reduce, METH_O, NULL},
+    {"__reduce__", view_reduce, METH_NOARGS, NULL},
+    {0},
+};
+
+static PyType_Slot context_slots[] = {
+    {Py_tp_doc, "ctx: what one process may see of the system context."},
+    {Py_tp_new, view_new_refused},
+    {Py_tp_dealloc, view_dealloc},
+    {Py_tp_traverse, view_traverse},
+    {Py_tp_clear, view_clear},
+    {Py_tp_getattro, context_getattro},
+    {Py_tp_setattro, context_setattro},
+    {Py_tp_repr, context_repr},
+    {Py_tp_methods, context_methods},
+    {0, NULL},
+};
+
+PyType_Spec context_spec = {
+    .name = "theus._kernel.ContextView",
+    .basicsize = sizeof(view),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = context_slots,
+};

@@ -1,0 +1,292 @@
+// core.c: one top-level transaction: the table of objects it met, the delta log, savepoints.
+//
+// A node stands for one user object, found by the object's address: two paths to one object meet
+// in one node, so an alias sees the same pending writes. A node that nobody looks at and that was
+// never written is forgotten, so that iterating a million rows does not keep a million nodes.
+//
+// Rollback is dropping: core_clear frees overlays and runs no user code but the destructors of
+// values that only the transaction held.
+#include "ext.h"
+
+#define FIRST_SLOTS 16
+
+core *core_new(void) {
+  core *c = PyMem_Calloc(1, sizeof(core));
+  if (c == NULL || (c->slots = PyMem_Calloc(FIRST_SLOTS, sizeof(node *))) == NULL) {
+    PyMem_Free(c);
+    return (core *)PyErr_NoMemory();
+  }
+  c->mask = FIRST_SLOTS - 1;
+  return c;
+}
+
+static void node_free(node *n) {
+  PyObject *target = n->target;
+  overlay_free(n->pending);
+  PyMem_Free(n);
+  Py_DECREF(target);
+}
+
+static void savepoint_free(savepoint *p) {
+  for (size_t i = 0; i < p->n; i++)
+    overlay_free(p->items[i].before);
+  PyMem_Free(p->items);
+  PyMem_Free(p);
+}
+
+void core_clear(core *c) {
+  while (c->point != NULL) {
+    savepoint *p = c->point;
+    c->point = p->below;
+    savepoint_free(p);
+  }
+  // Destructors may run Python code, but none can reach this core: its scope has ended and its
+  // views are stale. The table is emptied slot by slot all the same.
+  size_t left = c->used;
+  c->used = 0;
+  for (size_t i = 0; left > 0 && i <= c->mask; i++) {
+    node *n = c->slots[i];
+    if (n != NULL) {
+      c->slots[i] = NULL;
+      left--;
+      node_free(n);
+    }
+  }
+  if (c->mask + 1 > 4096) { // do not carry the memory of one large run for ever
+    node **small = PyMem_Calloc(FIRST_SLOTS, sizeof(node *));
+    if (small != NULL) {
+      PyMem_Free(c->slots);
+      c->slots = small;
+      c->mask = FIRST_SLOTS - 1;
+    }
+  }
+  if (c->cap_log > 4096) {
+    PyMem_Free(c->log);
+    c->log = NULL;
+    c->cap_log = 0;
+  }
+  c->n_log = c->n_dirty = 0;
+  c->level = 0;
+  c->foreign = false;
+  c->live_views = 0;
+  Py_CLEAR(c->writes);
+}
+
+void core_free(core *c) {
+  if (c == NULL)
+    return;
+  core_clear(c);
+  PyMem_Free(c->slots);
+  PyMem_Free(c->log);
+  PyMem_Free(c->dirty);
+  PyMem_Free(c);
+}
+
+static inline size_t home(const core *c, PyObject *target) {
+  uintptr_t p = (uintptr_t)target >> 4;
+  return (size_t)(p ^ (p >> 12)) & c->mask;
+}
+
+static int grow(core *c) {
+  size_t mask = (c->mask + 1) * 2 - 1;
+  node **old = c->slots, **slots = PyMem_Calloc(mask + 1, sizeof(node *));
+  if (slots == NULL) {
+    PyErr_NoMemory();
+    return -1;
+  }
+  size_t old_mask = c->mask;
+  c->slots = slots;
+  c->mask = mask;
+  for (size_t i = 0; i <= old_mask; i++) {
+    if (old[i] == NULL)
+      continue;
+    size_t at = home(c, old[i]->target);
+    while (slots[at] != NULL)
+      at = (at + 1) & mask;
+    slots[at] = old[i];
+  }
+  PyMem_Free(old);
+  return 0;
+}
+
+node *core_find(core *c, PyObject *target) {
+  for (size_t at = home(c, target); c->slots[at] != NULL; at = (at + 1) & c->mask)
+    if (c->slots[at]->target == target)
+      return c->slots[at];
+  return NULL;
+}
+
+node *core_node(core *c, PyObject *target, kind k) {
+  size_t at = home(c, target);
+  for (; c->slots[at] != NULL; at = (at + 1) & c->mask)
+    if (c->slots[at]->target == target)
+      return c->slots[at];
+  if ((c->used + 1) * 3 > (c->mask + 1) * 2) {
+    if (grow(c) < 0)
+      return NULL;
+    for (at = home(c, target); c->slots[at] != NULL; at = (at + 1) & c->mask)
+      ;
+  }
+  node *n = PyMem_Calloc(1, sizeof(node));
+  if (n == NULL)
+    return (node *)PyErr_NoMemory();
+  n->target = Py_NewRef(target);
+  n->kind = (uint8_t)k;
+  c->slots[at] = n;
+  c->used++;
+  return n;
+}
+
+void core_release(core *c, node *n) {
+  if (n->views != NULL || n->pinned)
+    return;
+  size_t at = home(c, n->target);
+  while (c->slots[at] != n)
+    at = (at + 1) & c->mask;
+  // Close the gap: move back what was pushed past it by linear probing.
+  for (size_t next = (at + 1) & c->mask; c->slots[next] != NULL; next = (next + 1) & c->mask) {
+    size_t want = home(c, c->slots[next]->target);
+    if (((next - want) & c->mask) >= ((next - at) & c->mask)) {
+      c->slots[at] = c->slots[next];
+      at = next;
+    }
+  }
+  c->slots[at] = NULL;
+  c->used--;
+  node_free(n);
+}
+
+// ---- savepoints ---------------------------------------------------------------------------------
+
+int core_savepoint(core *c) {
+  savepoint *p = PyMem_Calloc(1, sizeof(savepoint));
+  if (p == NULL) {
+    PyErr_NoMemory();
+    return -1;
+  }
+  p->below = c->point;
+  p->n_log = c->n_log;
+  p->n_dirty = c->n_dirty;
+  p->n_writes = c->writes == NULL ? 0 : PyList_GET_SIZE(c->writes);
+  c->point = p;
+  c->level++;
+  return 0;
+}
+
+static int reserve(savepoint *p, size_t more) {
+  if (p->n + more <= p->cap)
+    return 0;
+  size_t cap = p->cap == 0 ? 8 : p->cap * 2;
+  if (cap < p->n + more)
+    cap = p->n + more;
+  saved *items = PyMem_Realloc(p->items, cap * sizeof(saved));
+  if (items == NULL) {
+    PyErr_NoMemory();
+    return -1;
+  }
+  p->items = items;
+  p->cap = cap;
+  return 0;
+}
+
+int core_touch(core *c, node *n) {
+  if (n->level < c->level) {
+    overlay *before = n->pending == NULL ? NULL : overlay_clone(n->pending);
+    if (n->pending != NULL && before == NULL)
+      return -1;
+    if (reserve(c->point, 1) < 0) {
+      overlay_free(before);
+      return -1;
+    }
+    c->point->items[c->point->n++] = (saved){n, before, n->level};
+    n->level = c->level;
+    n->pinned = true;
+  }
+  if (n->pending == NULL) {
+    n->pending = PyMem_Calloc(1, sizeof(overlay));
+    if (n->pending == NULL) {
+      PyErr_NoMemory();
+      return -1;
+    }
+    if (n->kind == KIND_LIST)
+      n->pending->keep = PyList_GET_SIZE(n->target);
+    n->pinned = true;
+  }
+  return 0;
+}
+
+int core_keep(core *c) {
+  savepoint *p = c->point, *below = p->below;
+  if (below != NULL && reserve(below, p->n) < 0)
+    return -1;
+  c->point = below;
+  c->level--;
+  for (size_t i = 0; i < p->n; i++) {
+    saved *s = &p->items[i];
+    s->node->level = c->level;
+    if (s->level < c->level) // the savepoint below had not saved it: it inherits what was saved here
+      below->items[below->n++] = *s;
+    else
+      overlay_free(s->before);
+    s->before = NULL;
+  }
+  savepoint_free(p);
+  return 0;
+}
+
+void core_rollback(core *c) {
+  savepoint *p = c->point;
+  c->point = p->below;
+  c->level--;
+  c->n_log = p->n_log;
+  while (c->n_dirty > p->n_dirty)
+    c->dirty[--c->n_dirty]->ordinal = 0;
+  for (size_t i = p->n; i-- > 0;) {
+    saved *s = &p->items[i];
+    overlay *dropped = s->node->pending;
+    s->node->pending = s->before;
+    s->node->level = s->level;
+    s->before = NULL;
+    overlay_free(dropped);
+  }
+  if (c->writes != NULL)
+    (void)PyList_SetSlice(c->writes, p->n_writes, PY_SSIZE_T_MAX, NULL); // shrinking: cannot fail
+  savepoint_free(p);
+}
+
+// ---- the delta log ------------------------------------------------------------------------------
+
+// Appends one record for a write at shape s below v. A store, not a call: the kernel reads the
+// log when the process finishes.
+int core_record(view *v, shape *s, node *n, uint16_t op, uint16_t flags, uint64_t nbytes) {
+  core *c = v->scope->core;
+  if (c->n_log == c->cap_log) {
+    size_t cap = c->cap_log == 0 ? 64 : c->cap_log * 2;
+    theus_record *log = PyMem_Realloc(c->log, cap * sizeof(theus_record));
+    if (log == NULL) {
+      PyErr_NoMemory();
+      return -1;
+    }
+    c->log = log;
+    c->cap_log = cap;
+  }
+  if (n->ordinal == 0 && !(flags & THEUS_RECORD_HEAVY)) {
+    if (c->n_dirty == c->cap_dirty) {
+      size_t cap = c->cap_dirty == 0 ? 16 : c->cap_dirty * 2;
+      node **dirty = PyMem_Realloc(c->dirty, cap * sizeof(node *));
+      if (dirty == NULL) {
+        PyErr_NoMemory();
+        return -1;
+      }
+      c->dirty = dirty;
+      c->cap_dirty = cap;
+    }
+    c->dirty[c->n_dirty++] = n;
+    n->ordinal = (uint32_t)c->n_dirty;
+  }
+  c->log[c->n_log++] = (theus_record){
+      .op = op, .flags = flags, .shape = s->id, .object = n->ordinal, .nbytes = nbytes};
+  if (flags & THEUS_RECORD_FOREIGN)
+    c->foreign = true;
+  return 0;
+}

@@ -1,0 +1,148 @@
+// driver.c: runs one process: begin, call the user's function, tell the kernel how it ended.
+//
+// Ownership rules: arguments are borrowed from the caller for the whole call; ctx is owned by the
+// call and released before the run is finished, so that a well-behaved process leaves no view.
+#include "ext.h"
+
+// Whether the raised TypeError is Python refusing the arguments: the function never got a frame.
+static bool never_started(PyObject *error) {
+  if (!PyErr_GivenExceptionMatches(error, PyExc_TypeError))
+    return false;
+  PyObject *traceback = PyException_GetTraceback(error);
+  Py_XDECREF(traceback);
+  return traceback == NULL;
+}
+
+// Whether an exception is one of the process' declared errors: by class, or by a class name that
+// could not be looked up when the process was registered. 1, 0, -1.
+static int is_declared(process *p, PyObject *error) {
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(p->errors); i++) {
+    PyObject *entry = PyTuple_GET_ITEM(p->errors, i);
+    if (!PyUnicode_Check(entry)) {
+      if (PyErr_GivenExceptionMatches(error, entry))
+        return 1;
+      continue;
+    }
+    PyObject *mro = Py_TYPE(error)->tp_mro;
+    for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(mro); k++) {
+      PyObject *name = PyObject_GetAttrString(PyTuple_GET_ITEM(mro, k), "__name__");
+      int same = name == NULL ? -1 : PyObject_RichCompareBool(name, entry, Py_EQ);
+      Py_XDECREF(name);
+      if (same != 0)
+        return same;
+    }
+  }
+  return 0;
+}
+
+// Errors of the kernel itself reach the caller as they are.
+static int is_ours(state *st, PyObject *error) {
+  static const char *const names[] = {"ContractViolationError", "LockViolationError", "KernelPanic",
+                                      "TransactionConflictError", "ForkedKernelError",
+                                      "NestingLimitError", "EngineClosedError"};
+  for (size_t i = 0; i < Py_ARRAY_LENGTH(names); i++) {
+    PyObject *type = errors_class(st, names[i]);
+    if (type == NULL)
+      return -1;
+    int yes = PyErr_GivenExceptionMatches(error, type);
+    Py_DECREF(type);
+    if (yes)
+      return 1;
+  }
+  return 0;
+}
+
+// How a process ended that raised; the exception stays set.
+static theus_outcome outcome_of(engine *e, process *p) {
+  PyObject *error = errors_take();
+  theus_outcome outcome = THEUS_UNDECLARED;
+  int yes;
+  if (!PyErr_GivenExceptionMatches(error, PyExc_Exception))
+    outcome = THEUS_INTERRUPTED;
+  else if ((yes = is_declared(p, error)) != 0)
+    outcome = yes > 0 ? THEUS_DECLARED : THEUS_UNDECLARED;
+  else if ((yes = is_ours(e->st, error)) != 0)
+    outcome = yes > 0 ? THEUS_REFUSED : THEUS_UNDECLARED;
+  else if (never_started(error))
+    outcome = THEUS_UNSTARTED;
+  PyErr_Clear(); // a failed look at the error must not hide it
+  errors_put(error);
+  return outcome;
+}
+
+static PyObject *refuse_no_contract(engine *e, process *p) {
+  PyObject *type = errors_class(e->st, "ContractViolationError");
+  if (type != NULL)
+    PyErr_Format(type,
+                 "process '%U' has no contract: decorate it with @process(inputs=[...], outputs=[...])",
+                 p->name);
+  Py_XDECREF(type);
+  return NULL;
+}
+
+// A coroutine would run after its transaction has ended. Steals result.
+static PyObject *refuse_coroutine(process *p, PyObject *result) {
+  PyObject *closed = PyObject_CallMethod(result, "close", NULL);
+  Py_XDECREF(closed);
+  Py_DECREF(result);
+  if (closed != NULL)
+    PyErr_Format(PyExc_TypeError,
+                 "process '%U' is async: a synchronous call cannot await it; "
+                 "make it a plain function",
+                 p->name);
+  return NULL;
+}
+
+// kwargs[0] is a slot the caller may overwrite for the call; values follow it.
+PyObject *driver_execute(engine *e, process *p, PyObject *const *kwargs, PyObject *kwnames) {
+  Py_ssize_t n = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
+  PyObject *small[9], **stack = small;
+  if (n + 1 > (Py_ssize_t)Py_ARRAY_LENGTH(small) &&
+      (stack = PyMem_Malloc((size_t)(n + 1) * sizeof(PyObject *))) == NULL)
+    return PyErr_NoMemory();
+  PyObject *result = NULL;
+  Py_INCREF((PyObject *)p);
+  if (!e->strict) {
+    stack[0] = e->ctx;
+    for (Py_ssize_t i = 0; i < n; i++)
+      stack[i + 1] = kwargs[i];
+    result = PyObject_Vectorcall(p->func, stack, 1, kwnames);
+    goto done;
+  }
+  if (!p->contract) {
+    refuse_no_contract(e, p);
+    goto done;
+  }
+  bool nested = e->current != NULL;
+  Py_ssize_t given = 0;
+  for (; given < n; given++) {
+    stack[given + 1] = nested ? plain(e->st, kwargs[given]) : Py_NewRef(kwargs[given]);
+    if (stack[given + 1] == NULL)
+      break;
+  }
+  scope *s = given < n ? NULL : scope_begin(e, p);
+  if (s != NULL) {
+    theus_outcome outcome = THEUS_RETURNED;
+    PyObject *ctx = scope_context(s);
+    if (ctx != NULL) {
+      stack[0] = ctx;
+      result = PyObject_Vectorcall(p->func, stack, 1, kwnames);
+      Py_DECREF(ctx);
+    }
+    if (result != NULL && PyCoro_CheckExact(result)) {
+      result = refuse_coroutine(p, result);
+      outcome = THEUS_REFUSED;
+    } else if (result == NULL) {
+      outcome = outcome_of(e, p);
+    }
+    result = scope_finish(s, result, outcome);
+    Py_DECREF((PyObject *)s);
+  }
+  for (Py_ssize_t i = 0; i < given; i++)
+    Py_DECREF(stack[i + 1]);
+done:
+  Py_DECREF((PyObject *)p);
+  if (stack != small)
+    PyMem_Free(stack);
+  return result;
+}

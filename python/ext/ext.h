@@ -1,0 +1,378 @@
+// ext.h: what the files of theus._kernel share.
+//
+// The extension holds Python objects and enforces what the kernel decided; it has no policy of its
+// own. Who owns what:
+//
+//   engine   owns the user's context, its processes, its shapes, one spare core
+//   process  owns the function and the error classes of one registered process
+//   shape    a cached answer of the kernel (contract x path); lives as long as its engine
+//   scope    one run of one process; owns its engine until it ends; is what views hold on to
+//   core     one top-level transaction: nodes, log, savepoints; belongs to its outermost scope
+//   node     one user object inside a core; owns the object and what is pending for it
+//   view     what user code touches; owns scope, parent and key; its node only until the scope ends
+//
+// A view with node == NULL is stale: its transaction has ended, every use raises. No chain of
+// owners leads from a user's value back to the kernel once a scope has ended, so nothing here can
+// keep state alive.
+//
+// User code runs inside: attribute lookups that meet a property or __getattr__, hashing and
+// comparing of keys, iteration of arguments, setters during a commit, and every Py_DECREF. Before
+// any of these the structures are consistent and whatever is still needed is held.
+#ifndef THEUS_EXT_H
+#define THEUS_EXT_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdbool.h>
+#include <structmember.h>
+
+#include "theus.h"
+
+typedef struct state state;
+typedef struct engine engine;
+typedef struct process process;
+typedef struct shape shape;
+typedef struct scope scope;
+typedef struct core core;
+typedef struct node node;
+typedef struct overlay overlay;
+typedef struct view view;
+
+// ---- kinds of values (kind.c) ---------------------------------------------------------------
+
+typedef enum {
+  KIND_ERROR = -1,
+  KIND_PLAIN = 1,   // immutable: handed out as it is
+  KIND_TUPLE,       // a tuple: itself if it holds only plain values, else rebuilt around views
+  KIND_LIST,
+  KIND_DICT,
+  KIND_OBJECT,      // instance of a Python class
+  KIND_VIEW,        // one of ours
+  KIND_UNSUPPORTED, // refused at the door, unless HEAVY
+} kind;
+
+typedef struct {
+  PyTypeObject *type; // borrowed; valid while version matches
+  unsigned int version;
+  int kind;
+} kind_slot;
+
+#define KIND_SLOTS 256
+
+kind kind_of(state *st, PyObject *value);
+int kind_is_plain_exact(PyObject *value);
+
+// ---- module state (module.c) ----------------------------------------------------------------
+
+struct state {
+  PyTypeObject *engine_type, *edit_type, *commit_type, *delta_type, *scope_type;
+  PyTypeObject *context_view, *object_view;
+  PyTypeObject *tracked_list, *frozen_list, *tracked_dict, *frozen_dict;
+  PyTypeObject *list_iter, *dict_iter, *method_type;
+  PyObject *errors;                               // the module theus.errors
+  PyObject *removed;                              // the tombstone: "deleted", which is not None
+  PyObject *keys_view, *values_view, *items_view; // of collections.abc
+  PyObject *locked_setattr, *locked_delattr;      // of LockedContextMixin, NULL until needed
+  PyObject *s_domain_ctx, *s_global_ctx, *s_local, *s_log, *s_class, *s_setattr, *s_delattr;
+  PyObject *s_dict, *s_getattr, *s_edit, *s_resolve;
+  PyTypeObject *process_type;
+  destructor python_dealloc;                      // what every class written in Python has
+  unsigned long applying; // thread that is carrying out a commit, 0: none
+  kind_slot kinds[KIND_SLOTS];
+  view *free_views;
+  int n_free_views;
+};
+
+extern struct PyModuleDef kernel_module;
+state *state_of(PyTypeObject *type); // of one of our own types or a subclass; never fails
+
+// ---- the library (loader.c) -----------------------------------------------------------------
+
+// loader_api returns the kernel's table, loading it on the first call. NULL with an exception
+// set: ImportError if it cannot be loaded, ForkedKernelError in a child that inherited it running.
+const theus_api *loader_api(state *st);
+int loader_started(void);
+unsigned loader_generation(void); // grows with each fork below a running kernel
+
+// ---- errors (errors.c) ----------------------------------------------------------------------
+
+// Raises the exception for a status, from *err, which it releases. Always returns NULL.
+void *errors_raise(state *st, theus_status status, theus_error *err);
+PyObject *errors_class(state *st, const char *name); // new
+void *errors_stale(view *v);
+PyObject *errors_take(void);       // new: the raised exception, indicator cleared
+void errors_put(PyObject *steals); // raise it again
+
+// ---- shapes (shape.c) -----------------------------------------------------------------------
+
+struct shape {
+  theus_shape_id id;
+  uint8_t bits, zone, layer, flags;
+  // Attribute names asked so far; keyed by the interned string's address.
+  PyObject **names; // owned
+  shape **kids;     // borrowed from the engine
+  uint32_t mask, used;
+  shape *items;     // the answer common to all items, NULL until asked
+  PyObject *keys;   // dict key -> shape id, where items differ; NULL until needed
+};
+
+shape *shape_intern(engine *e, const theus_shape *answer);
+shape *shape_attr(engine *e, shape *s, PyObject *name); // borrowed by the engine, NULL: error
+shape *shape_item(engine *e, shape *s, PyObject *key);
+shape *shape_index(engine *e, shape *s, Py_ssize_t index);
+void shape_free(shape *s);
+
+// ---- engines and processes (engine.c, process.c) -----------------------------------------------
+
+struct process {
+  PyObject_HEAD
+  theus_process id;
+  PyObject *name;
+  PyObject *func;
+  PyObject *errors; // tuple of classes and names
+  bool contract;    // false: registered without one, may not run
+};
+
+struct engine {
+  PyObject_HEAD
+  state *st;
+  const theus_api *api;
+  const char *zone_prefixes; // static text of the library
+  theus_engine handle;
+  unsigned generation; // of the loader when this engine was opened
+  bool strict, closed;
+  PyObject *ctx;
+  PyObject *processes; // dict name -> process
+  PyObject *listeners; // list
+  shape **shapes;      // by id
+  uint32_t n_shapes;
+  uint64_t version;
+  scope *current;      // borrowed: innermost running scope
+  unsigned long owner; // thread of current
+  int waiters;         // threads waiting for their turn
+  core *spare;         // kept for the next transaction
+};
+
+int engine_usable(engine *e); // 0, or -1 with an exception: closed, forked
+process *process_new(state *st, PyObject *name, PyObject *func, PyObject *errors, bool contract);
+extern PyType_Spec engine_spec, process_spec, edit_spec, scope_spec;
+extern PyStructSequence_Desc delta_desc, commit_desc;
+
+// ---- one run (scope.c, driver.c) ----------------------------------------------------------------
+
+struct scope {
+  PyObject_HEAD
+  engine *engine; // owned while running, NULL afterwards
+  process *proc;  // owned while running; NULL for edit()
+  PyObject *name; // owned for life: stale views name their process
+  core *core;     // owned by the outermost scope; NULL once ended
+  scope *outer;   // owned
+  theus_tx handle;
+  size_t mark;    // records that were there when it began
+  view *views;    // live views of this scope
+  shape *root;
+  PyObject *layer_name; // one-entry cache of the context view: owned interned name ...
+  view *layer_view;     // ... and owned view
+  PyObject *local, *log;
+};
+
+scope *scope_begin(engine *e, process *p); // new; waits for its turn
+PyObject *scope_context(scope *s);         // new: the context view
+// Ends the run. result: stolen, NULL with an exception set if the process failed. Returns the
+// plain result, new, or NULL with the exception the caller shall see. s stays owned by the caller.
+PyObject *scope_finish(scope *s, PyObject *result, theus_outcome outcome);
+void scope_abandon(scope *s); // ends it without a word; keeps the exception state
+
+PyObject *driver_execute(engine *e, process *p, PyObject *const *kwargs, PyObject *kwnames);
+
+// ---- one transaction (core.c, overlay.c) -------------------------------------------------------
+
+// overlay: what is pending for one object. Nothing in it has reached the object.
+//
+//   object  changed: name -> value | removed
+//   dict    changed: key of the base -> new value       added: new keys in order
+//           dead: keys of the base that are gone        hidden: the whole base is gone
+//           (a key deleted and set again is dead and added, so it moves to the end, as in dict)
+//   list    the base up to keep, with changed: index -> value, then added, a list;
+//           or full: a list that replaced everything
+struct overlay {
+  PyObject *changed;
+  PyObject *added;
+  PyObject *dead;
+  PyObject *full;
+  PyObject *reverse; // dict: iterator over the base from its end, for popitem
+  Py_ssize_t keep;
+  uint32_t structure; // grows when keys or length change: iterators watch it
+  bool hidden;
+};
+
+struct node {
+  PyObject *target;
+  overlay *pending;  // NULL: nothing was written
+  view *views;       // live views of any scope, borrowed
+  uint32_t ordinal;  // 1 + place among the written objects, 0: not written
+  uint16_t level;    // depth of the savepoint that last saved it
+  uint8_t kind;
+  bool pinned;       // written or saved: lives until the core ends
+};
+
+typedef struct {
+  node *node;
+  overlay *before;
+  uint16_t level;
+} saved;
+
+typedef struct savepoint {
+  struct savepoint *below;
+  saved *items;
+  size_t n, cap;
+  size_t n_log, n_dirty;
+  Py_ssize_t n_writes;
+} savepoint;
+
+struct core {
+  node **slots;
+  size_t mask, used;
+  theus_record *log;
+  size_t n_log, cap_log;
+  node **dirty; // in order of their first write
+  size_t n_dirty, cap_dirty;
+  savepoint *point;
+  uint16_t level;
+  bool foreign;        // applying may run user code
+  Py_ssize_t live_views;
+  PyObject *writes;    // list of DeltaEntry, NULL when nobody listens
+};
+
+core *core_new(void);
+void core_clear(core *c); // drops everything, keeps the memory
+void core_free(core *c);
+node *core_node(core *c, PyObject *target, kind k); // borrowed; found or made
+node *core_find(core *c, PyObject *target);         // borrowed, or NULL without an exception
+void core_release(core *c, node *n);                // forget it if nothing holds it
+int core_savepoint(core *c);
+int core_keep(core *c);      // the innermost savepoint joins the one below; -1: no memory, unchanged
+void core_rollback(core *c); // ... or is undone
+int core_touch(core *c, node *n); // before n's overlay changes: make it, save it
+int core_record(view *v, shape *s, node *n, uint16_t op, uint16_t flags, uint64_t nbytes);
+
+void overlay_free(overlay *o);
+overlay *overlay_clone(const overlay *o);
+
+// Objects: 1 found (*value new), 0 not pending, -1 error. A removed field gives the tombstone.
+int fields_get(node *n, PyObject *name, PyObject **value);
+int fields_set(core *c, node *n, PyObject *name, PyObject *value); // 1 if new to the overlay
+
+// Dicts (pending_dict.c), through the overlay.
+int dict_get(node *n, PyObject *key, PyObject **value); // 1, *value new; 0; -1
+int dict_set(core *c, node *n, PyObject *key, PyObject *value);
+int dict_del(core *c, node *n, PyObject *key);          // 1 it was there, 0, -1
+int dict_clear(core *c, node *n);
+int dict_pop_last(core *c, node *n, PyObject **key, PyObject **value);
+Py_ssize_t dict_len(node *n);
+typedef struct {
+  Py_ssize_t pos;
+  int phase;
+} dict_cursor;
+int dict_next(node *n, dict_cursor *at, PyObject **key, PyObject **value); // new refs
+
+// Lists (pending_list.c), through the overlay.
+Py_ssize_t list_len(node *n);
+PyObject *list_get(node *n, Py_ssize_t i); // new; NULL with IndexError
+int list_set(core *c, node *n, Py_ssize_t i, PyObject *value);
+int list_append(core *c, node *n, PyObject *value);
+int list_drop_last(core *c, node *n);
+PyObject *list_full(core *c, node *n); // borrowed: a list that may be changed freely
+
+// Commit (apply.c).
+int apply_all(core *c, state *st); // all stand, or none and an exception
+bool apply_foreign(state *st, PyObject *target); // assigning to it runs user code
+int apply_settle(core *c, state *st); // before a commit: replace views inside pending values
+
+// ---- views (view.c) -----------------------------------------------------------------------------
+
+struct view {
+  PyObject_HEAD
+  node *node;   // NULL: stale
+  shape *shape; // borrowed from the engine; only while node != NULL
+  scope *scope;
+  view *parent;
+  PyObject *key; // attribute name or key; NULL for the root and for list elements
+  Py_ssize_t index;
+  view *prev, *next; // the scope's list
+  view *twin;        // next view of the same node
+  uint8_t segment;   // THEUS_ATTR, THEUS_TEXT (any key), THEUS_INT (index), 0 for the root
+  bool self;         // may use the _names of its own object: the self of a method
+};
+
+#define STATE(v) ((v)->scope->engine->st)
+#define VIEW_CHECK(v)                                                                              \
+  do {                                                                                             \
+    if ((v)->node == NULL)                                                                         \
+      return errors_stale((view *)(v));                                                            \
+  } while (0)
+#define VIEW_CHECK_INT(v)                                                                          \
+  do {                                                                                             \
+    if ((v)->node == NULL) {                                                                       \
+      errors_stale((view *)(v));                                                                   \
+      return -1;                                                                                   \
+    }                                                                                              \
+  } while (0)
+
+// New view of target below parent. Steals nothing.
+PyObject *view_new(scope *s, node *n, shape *sh, view *parent, PyObject *key, Py_ssize_t index,
+                   uint8_t segment, bool self);
+void view_detach(view *v); // makes it stale
+void view_dealloc(PyObject *self);
+int view_traverse(PyObject *self, visitproc visit, void *arg);
+int view_clear(PyObject *self);
+PyObject *view_repr_stale(view *v);
+bool view_is(state *st, PyObject *value);
+PyObject *view_new_refused(PyTypeObject *type, PyObject *args, PyObject *kw);
+PyObject *view_reduce(PyObject *self, PyObject *unused);
+PyObject *view_copy(PyObject *self, PyObject *unused);
+PyObject *view_deepcopy(PyObject *self, PyObject *memo);
+PyObject *view_get_class(PyObject *self, void *unused);
+
+// Denials: always return NULL. key is the segment below v, NULL for v itself.
+void *view_deny(view *v, uint32_t tried, uint8_t segment, PyObject *key, Py_ssize_t index,
+                const char *detail);
+PyObject *view_path(view *v, uint8_t segment, PyObject *key, Py_ssize_t index); // new str
+int view_log(view *v, shape *s, uint16_t op, uint8_t segment, PyObject *key, Py_ssize_t index,
+             PyObject *value, PyObject *old); // record + DeltaEntry if someone listens
+
+// ---- wrapping (wrap.c, plain.c) -------------------------------------------------------------------
+
+// THE wrapping function: every value that reaches user code goes through it. value: borrowed.
+// Returns a new reference: the value itself, a view, or NULL with a denial.
+PyObject *wrap(view *parent, shape *s, PyObject *value, PyObject *key, Py_ssize_t index,
+               uint8_t segment);
+// Its inverse where user code hands a value in to be stored below v: views become what they stand
+// for (an output: the object itself; an input: an independent copy). New reference.
+PyObject *unwrap(view *v, PyObject *value, uint8_t segment, PyObject *key, Py_ssize_t index);
+PyObject *unwrap_key(view *v, PyObject *key); // keys are only looked up: views become their object
+
+PyObject *plain(state *st, PyObject *value);      // deep, independent; new
+PyObject *plain_view(view *v);                    // the same for a view
+PyObject *heavy_wrap(view *parent, shape *s, PyObject *value, PyObject *key, Py_ssize_t index,
+                     uint8_t segment);
+uint64_t heavy_nbytes(PyObject *value);
+
+// ---- types ---------------------------------------------------------------------------------------
+
+PyObject *method_new(state *st, PyObject *func, view *self); // a method bound to a view
+PyObject *object_self(view *v);                               // new: v with the rights of self
+PyObject *object_strip(state *st, PyObject *steals);          // the inverse, for what a method returns
+PyObject *list_shallow(view *v); // new list of wrapped elements
+PyObject *dict_shallow(view *v); // new dict of wrapped values
+PyObject *delta_new(state *st, PyObject *path, uint16_t op, PyObject *value, PyObject *old,
+                    PyObject *target, PyObject *key);
+PyObject *commit_new(state *st, uint64_t version, PyObject *process, PyObject *writes);
+
+extern PyType_Spec context_spec, object_spec, method_spec;
+extern PyType_Spec tracked_list_spec, frozen_list_spec, list_iter_spec;
+extern PyType_Spec tracked_dict_spec, frozen_dict_spec, dict_iter_spec;
+
+#define METHOD(f) ((PyCFunction)(void (*)(void))(f))
+
+#endif

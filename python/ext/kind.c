@@ -1,0 +1,108 @@
+// kind.c: what kind of value is this? The answer decides whether a process gets the value itself,
+// a view, or a refusal. Dispatch is on the type object, subclasses included, never on its name.
+#include "ext.h"
+
+// Types that are immutable, or hold nothing of the user's state. They are looked up in modules
+// that are already imported: an instance cannot exist before its module does.
+static const struct {
+  const char *module, *name;
+} PLAIN_TYPES[] = {
+    {"enum", "Enum"},           {"datetime", "date"},       {"datetime", "time"},
+    {"datetime", "timedelta"},  {"datetime", "tzinfo"},     {"decimal", "Decimal"},
+    {"fractions", "Fraction"},  {"uuid", "UUID"},           {"pathlib", "PurePath"},
+    {"re", "Pattern"},          {"numpy", "generic"},       {"numpy", "dtype"},
+    {"types", "GenericAlias"},  {"typing", "TypeVar"},
+};
+
+int kind_is_plain_exact(PyObject *value) {
+  PyTypeObject *t = Py_TYPE(value);
+  return t == &PyLong_Type || t == &PyFloat_Type || t == &PyUnicode_Type || t == &PyBool_Type ||
+         value == Py_None || t == &PyBytes_Type;
+}
+
+// 1, 0, or -1 with an exception.
+static int is_listed_plain(PyTypeObject *type) {
+  PyObject *modules = PyImport_GetModuleDict(); // borrowed
+  for (size_t i = 0; i < Py_ARRAY_LENGTH(PLAIN_TYPES); i++) {
+    PyObject *module = PyDict_GetItemString(modules, PLAIN_TYPES[i].module);
+    if (module == NULL || !PyModule_Check(module))
+      continue;
+    PyObject *listed = PyObject_GetAttrString(module, PLAIN_TYPES[i].name);
+    if (listed == NULL) {
+      PyErr_Clear(); // half-imported module: nothing can be an instance yet
+      continue;
+    }
+    int yes = PyType_Check(listed) && PyType_IsSubtype(type, (PyTypeObject *)listed);
+    Py_DECREF(listed);
+    if (yes)
+      return 1;
+  }
+  return 0;
+}
+
+static bool is_immutable_builtin(PyTypeObject *t) {
+  static PyTypeObject *const types[] = {
+      &PyLong_Type,  &PyFloat_Type,    &PyUnicode_Type, &PyBytes_Type,  &PyComplex_Type,
+      &PyRange_Type, &PyFrozenSet_Type, &PySlice_Type,  &PyEllipsis_Type, &PyFunction_Type,
+      &PyType_Type,  &PyModule_Type,
+  };
+  for (size_t i = 0; i < Py_ARRAY_LENGTH(types); i++)
+    if (PyType_IsSubtype(t, types[i]))
+      return true;
+  return t == Py_TYPE(Py_None) || t == Py_TYPE(Py_NotImplemented);
+}
+
+// Whether instances are laid out by Python alone: a class statement over object.
+static bool is_python_class(state *st, PyTypeObject *t) {
+  if (t->tp_dealloc != st->python_dealloc)
+    return false;
+  while (t->tp_dealloc == st->python_dealloc)
+    t = t->tp_base;
+  return t == &PyBaseObject_Type;
+}
+
+static kind classify(state *st, PyObject *value) {
+  PyTypeObject *t = Py_TYPE(value);
+  if (view_is(st, value))
+    return KIND_VIEW;
+  if (t == &PyList_Type)
+    return KIND_LIST;
+  if (t == &PyDict_Type)
+    return KIND_DICT;
+  if (PyType_IsSubtype(t, &PyTuple_Type))
+    return KIND_TUPLE;
+  if (is_immutable_builtin(t))
+    return KIND_PLAIN;
+  if (t == &PyCFunction_Type) {
+    PyObject *self = PyCFunction_GET_SELF(value);
+    return self == NULL || PyModule_Check(self) || PyType_Check(self) ? KIND_PLAIN : KIND_UNSUPPORTED;
+  }
+  if (t == &PyMethod_Type)
+    return PyType_Check(PyMethod_GET_SELF(value)) ? KIND_PLAIN : KIND_UNSUPPORTED;
+  int listed = is_listed_plain(t);
+  if (listed < 0)
+    return KIND_ERROR;
+  if (listed)
+    return KIND_PLAIN;
+  return is_python_class(st, t) ? KIND_OBJECT : KIND_UNSUPPORTED;
+}
+
+// The answer is cached per type: direct-mapped, checked by the type's version tag, so that a
+// changed or recycled type misses and no class is kept alive.
+kind kind_of(state *st, PyObject *value) {
+  if (kind_is_plain_exact(value))
+    return KIND_PLAIN;
+  PyTypeObject *t = Py_TYPE(value);
+  kind_slot *slot = &st->kinds[((uintptr_t)t >> 5) & (KIND_SLOTS - 1)];
+  unsigned int version = t->tp_version_tag;
+  if (slot->type == t && slot->version == version && version != 0)
+    return (kind)slot->kind;
+  kind k = classify(st, value);
+  bool per_value = t == &PyCFunction_Type || t == &PyMethod_Type;
+  if (k != KIND_ERROR && version != 0 && !per_value) {
+    slot->type = t;
+    slot->version = version;
+    slot->kind = k;
+  }
+  return k;
+}

@@ -1,0 +1,113 @@
+// method.c: a function of a user's class, bound to a view. The function runs with the view as its
+// self, so whatever it reads and writes goes through the guard.
+#include "ext.h"
+
+typedef struct {
+  PyObject_HEAD
+  vectorcallfunc call;
+  PyObject *func; // owned
+  view *self;     // owned: has the rights of self
+} method;
+
+static PyObject *method_call(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *kwnames) {
+  method *m = (method *)op;
+  VIEW_CHECK(m->self);
+  state *st = STATE(m->self);
+  Py_ssize_t n = PyVectorcall_NARGS(nargsf);
+  Py_ssize_t total = n + (kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames));
+  PyObject *small[8], **stack = small;
+  if (total + 1 > (Py_ssize_t)Py_ARRAY_LENGTH(small)) {
+    stack = PyMem_Malloc((size_t)(total + 1) * sizeof(PyObject *));
+    if (stack == NULL)
+      return PyErr_NoMemory();
+  }
+  stack[0] = (PyObject *)m->self;
+  if (total > 0)
+    memcpy(stack + 1, args, (size_t)total * sizeof(PyObject *));
+  PyObject *held = Py_NewRef(op); // the call may drop the last reference to this method
+  PyObject *result = PyObject_Vectorcall(m->func, stack, (size_t)n + 1, kwnames);
+  Py_DECREF(held);
+  if (stack != small)
+    PyMem_Free(stack);
+  return object_strip(st, result);
+}
+
+PyObject *method_new(state *st, PyObject *func, view *self) {
+  method *m = PyObject_GC_New(method, st->method_type);
+  if (m == NULL)
+    return NULL;
+  m->call = method_call;
+  m->func = Py_NewRef(func);
+  m->self = (view *)Py_NewRef((PyObject *)self);
+  PyObject_GC_Track((PyObject *)m);
+  return (PyObject *)m;
+}
+
+static int method_traverse(PyObject *op, visitproc visit, void *arg) {
+  method *m = (method *)op;
+  Py_VISIT(Py_TYPE(op));
+  Py_VISIT(m->func);
+  Py_VISIT(m->self);
+  return 0;
+}
+
+static void method_dealloc(PyObject *op) {
+  method *m = (method *)op;
+  PyTypeObject *type = Py_TYPE(op);
+  PyObject *func = m->func, *self = (PyObject *)m->self;
+  PyObject_GC_UnTrack(op);
+  PyObject_GC_Del(op);
+  Py_DECREF(self);
+  Py_DECREF(func);
+  Py_DECREF(type);
+}
+
+static PyObject *method_name(PyObject *op, void *unused) {
+  (void)unused;
+  return PyObject_GetAttrString(((method *)op)->func, "__name__");
+}
+
+static PyObject *method_doc(PyObject *op, void *unused) {
+  (void)unused;
+  return PyObject_GetAttrString(((method *)op)->func, "__doc__");
+}
+
+static PyObject *method_repr(PyObject *op) {
+  PyObject *name = method_name(op, NULL);
+  if (name == NULL)
+    return NULL;
+  PyObject *text = PyUnicode_FromFormat("<guarded method %U>", name);
+  Py_DECREF(name);
+  return text;
+}
+
+static PyGetSetDef method_getset[] = {
+    {"__name__", method_name, NULL, NULL, NULL},
+    {"__doc__", method_doc, NULL, NULL, NULL},
+    {0},
+};
+
+static PyMemberDef method_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(method, call), READONLY, NULL},
+    {0},
+};
+
+static PyType_Slot method_slots[] = {
+    {Py_tp_doc, "A method of a user's object, bound to its view."},
+    {Py_tp_new, view_new_refused},
+    {Py_tp_dealloc, method_dealloc},
+    {Py_tp_traverse, method_traverse},
+    {Py_tp_call, PyVectorcall_Call},
+    {Py_tp_repr, method_repr},
+    {Py_tp_getset, method_getset},
+    {Py_tp_members, method_members},
+    {0, NULL},
+};
+
+PyType_Spec method_spec = {
+    .name = "theus._kernel.GuardedMethod",
+    .basicsize = sizeof(method),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL |
+             Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = method_slots,
+};

@@ -1,0 +1,228 @@
+// module.c: theus._kernel, put together: state, types, the few functions that need no engine.
+#include "ext.h"
+
+state *state_of(PyTypeObject *type) {
+  PyObject *module = PyType_GetModuleByDef(type, &kernel_module);
+  return (state *)PyModule_GetState(module);
+}
+
+// ---- functions ------------------------------------------------------------------------------------
+
+static state *state_in(PyObject *module) { return (state *)PyModule_GetState(module); }
+
+static PyObject *kernel_plain(PyObject *module, PyObject *value) {
+  return plain(state_in(module), value);
+}
+
+static PyObject *kernel_describe(PyObject *module, PyObject *unused) {
+  (void)unused;
+  const theus_api *api = loader_api(state_in(module));
+  theus_info info = {0};
+  if (api == NULL)
+    return NULL;
+  (void)api->describe(&info); // cannot fail
+  return Py_BuildValue("{ssssss}", "version", info.version, "go_version", info.go_version,
+                       "zone_prefixes", info.zone_prefixes);
+}
+
+static PyObject *kernel_live(PyObject *module, PyObject *unused) {
+  (void)unused;
+  const theus_api *api = loader_api(state_in(module));
+  return api == NULL ? NULL : PyLong_FromUnsignedLongLong(api->live());
+}
+
+static PyObject *kernel_started(PyObject *module, PyObject *unused) {
+  (void)module, (void)unused;
+  return PyBool_FromLong(loader_started());
+}
+
+static PyObject *kernel_applying(PyObject *module, PyObject *unused) {
+  (void)unused;
+  return PyBool_FromLong(state_in(module)->applying == PyThread_get_thread_ident());
+}
+
+// New str, or NULL with ValueError: a path spelled as the kernel prints it.
+static PyObject *kernel_canonical(PyObject *module, PyObject *args) {
+  state *st = state_in(module);
+  const char *path;
+  Py_ssize_t length;
+  const theus_api *api = loader_api(st);
+  if (api == NULL || !PyArg_ParseTuple(args, "s#:canonical", &path, &length))
+    return NULL;
+  theus_str text = {path, (size_t)length};
+  theus_error err = {0};
+  size_t size = 0;
+  theus_status status = api->path_canonical(text, NULL, 0, &size, &err);
+  char *buffer = status == THEUS_OK ? PyMem_Malloc(size + 1) : NULL;
+  if (status != THEUS_OK)
+    return errors_raise(st, status, &err);
+  if (buffer == NULL)
+    return PyErr_NoMemory();
+  (void)api->path_canonical(text, buffer, size, &size, &err); // the same text, now with room
+  PyObject *canonical = PyUnicode_DecodeUTF8(buffer, (Py_ssize_t)size, "strict");
+  PyMem_Free(buffer);
+  return canonical;
+}
+
+static PyObject *kernel_zone_of(PyObject *module, PyObject *args) {
+  state *st = state_in(module);
+  const char *path;
+  Py_ssize_t length;
+  const theus_api *api = loader_api(st);
+  if (api == NULL || !PyArg_ParseTuple(args, "s#:zone_of", &path, &length))
+    return NULL;
+  uint32_t zone;
+  theus_error err = {0};
+  theus_status status = api->zone_of((theus_str){path, (size_t)length}, &zone, &err);
+  return status == THEUS_OK ? PyLong_FromUnsignedLong(zone) : errors_raise(st, status, &err);
+}
+
+static PyMethodDef kernel_functions[] = {
+    {"plain", kernel_plain, METH_O, "An independent plain copy of what a view shows."},
+    {"describe", kernel_describe, METH_NOARGS, "Facts about the kernel library; loads it."},
+    {"live", kernel_live, METH_NOARGS, "Open handles in the kernel; loads it."},
+    {"started", kernel_started, METH_NOARGS, "Whether the kernel runs in this process."},
+    {"applying", kernel_applying, METH_NOARGS, "Whether this thread is carrying out a commit."},
+    {"canonical", kernel_canonical, METH_VARARGS, "A path as the kernel prints it."},
+    {"zone_of", kernel_zone_of, METH_VARARGS, "The zone of a path, as a number."},
+    {0},
+};
+
+// ---- state ----------------------------------------------------------------------------------------
+
+static int add_type(PyObject *module, PyTypeObject **slot, PyType_Spec *spec, bool exported) {
+  *slot = (PyTypeObject *)PyType_FromModuleAndSpec(module, spec, NULL);
+  return *slot == NULL || (exported && PyModule_AddType(module, *slot) < 0) ? -1 : 0;
+}
+
+static int add_struct(PyObject *module, PyTypeObject **slot, PyStructSequence_Desc *desc) {
+  *slot = PyStructSequence_NewType(desc);
+  return *slot == NULL || PyModule_AddType(module, *slot) < 0 ? -1 : 0;
+}
+
+static int intern_names(state *st) {
+  const struct {
+    PyObject **slot;
+    const char *text;
+  } names[] = {
+      {&st->s_domain_ctx, "domain_ctx"}, {&st->s_global_ctx, "global_ctx"},
+      {&st->s_local, "local"},           {&st->s_log, "log"},
+      {&st->s_class, "__class__"},       {&st->s_setattr, "__setattr__"},
+      {&st->s_delattr, "__delattr__"},   {&st->s_dict, "__dict__"},
+      {&st->s_getattr, "__getattr__"},   {&st->s_edit, "edit"},
+      {&st->s_resolve, "_resolve"},
+  };
+  for (size_t i = 0; i < Py_ARRAY_LENGTH(names); i++)
+    if ((*names[i].slot = PyUnicode_InternFromString(names[i].text)) == NULL)
+      return -1;
+  return 0;
+}
+
+static int import_views(state *st) {
+  PyObject *abc = PyImport_ImportModule("collections.abc");
+  if (abc == NULL)
+    return -1;
+  st->keys_view = PyObject_GetAttrString(abc, "KeysView");
+  st->values_view = PyObject_GetAttrString(abc, "ValuesView");
+  st->items_view = PyObject_GetAttrString(abc, "ItemsView");
+  // Any class written in Python shows how such instances are destroyed.
+  if (st->keys_view != NULL)
+    st->python_dealloc = ((PyTypeObject *)st->keys_view)->tp_dealloc;
+  Py_DECREF(abc);
+  return st->keys_view == NULL || st->values_view == NULL || st->items_view == NULL ? -1 : 0;
+}
+
+static int kernel_exec(PyObject *module) {
+  state *st = state_in(module);
+  if (intern_names(st) < 0 || import_views(st) < 0 ||
+      (st->removed = PyObject_CallNoArgs((PyObject *)&PyBaseObject_Type)) == NULL ||
+      PyModule_AddIntConstant(module, "ABI_VERSION", THEUS_ABI_VERSION) < 0)
+    return -1;
+  return add_type(module, &st->engine_type, &engine_spec, true) < 0 ||
+                 add_type(module, &st->edit_type, &edit_spec, true) < 0 ||
+                 add_type(module, &st->scope_type, &scope_spec, true) < 0 ||
+                 add_type(module, &st->process_type, &process_spec, false) < 0 ||
+                 add_type(module, &st->context_view, &context_spec, true) < 0 ||
+                 add_type(module, &st->object_view, &object_spec, true) < 0 ||
+                 add_type(module, &st->tracked_list, &tracked_list_spec, true) < 0 ||
+                 add_type(module, &st->frozen_list, &frozen_list_spec, true) < 0 ||
+                 add_type(module, &st->tracked_dict, &tracked_dict_spec, true) < 0 ||
+                 add_type(module, &st->frozen_dict, &frozen_dict_spec, true) < 0 ||
+                 add_type(module, &st->list_iter, &list_iter_spec, false) < 0 ||
+                 add_type(module, &st->dict_iter, &dict_iter_spec, false) < 0 ||
+                 add_type(module, &st->method_type, &method_spec, false) < 0 ||
+                 add_struct(module, &st->delta_type, &delta_desc) < 0 ||
+                 add_struct(module, &st->commit_type, &commit_desc) < 0
+             ? -1
+             : 0;
+}
+
+// Every owned reference of the state, for traverse and clear.
+static size_t owned(state *st, PyObject **refs[]) {
+  PyObject **all[] = {
+      (PyObject **)&st->engine_type,  (PyObject **)&st->edit_type,    (PyObject **)&st->commit_type,
+      (PyObject **)&st->delta_type,   (PyObject **)&st->scope_type,   (PyObject **)&st->context_view,
+      (PyObject **)&st->object_view,  (PyObject **)&st->tracked_list, (PyObject **)&st->frozen_list,
+      (PyObject **)&st->tracked_dict, (PyObject **)&st->frozen_dict,  (PyObject **)&st->list_iter,
+      (PyObject **)&st->dict_iter,    (PyObject **)&st->method_type,  (PyObject **)&st->process_type,
+      &st->errors,                    &st->removed,                   &st->keys_view,
+      &st->values_view,               &st->items_view,                &st->locked_setattr,
+      &st->locked_delattr,            &st->s_domain_ctx,              &st->s_global_ctx,
+      &st->s_local,                   &st->s_log,                     &st->s_class,
+      &st->s_setattr,                 &st->s_delattr,                 &st->s_dict,
+      &st->s_getattr,                 &st->s_edit,                    &st->s_resolve,
+  };
+  memcpy(refs, all, sizeof(all));
+  return Py_ARRAY_LENGTH(all);
+}
+
+#define MAX_OWNED 40
+
+static int kernel_traverse(PyObject *module, visitproc visit, void *arg) {
+  PyObject **refs[MAX_OWNED];
+  size_t n = owned(state_in(module), refs);
+  for (size_t i = 0; i < n; i++)
+    Py_VISIT(*refs[i]);
+  return 0;
+}
+
+static int kernel_clear(PyObject *module) {
+  PyObject **refs[MAX_OWNED];
+  size_t n = owned(state_in(module), refs);
+  for (size_t i = 0; i < n; i++)
+    Py_CLEAR(*refs[i]);
+  return 0;
+}
+
+static void kernel_free(void *module) {
+  state *st = state_in((PyObject *)module);
+  while (st->free_views != NULL) {
+    view *v = st->free_views;
+    st->free_views = v->next;
+    PyObject_GC_Del(v);
+  }
+  st->n_free_views = 64; // views that die after the module are not kept
+  (void)kernel_clear((PyObject *)module); // always 0
+}
+
+static PyModuleDef_Slot kernel_slots[] = {
+    {Py_mod_exec, kernel_exec},
+#ifdef Py_mod_multiple_interpreters
+    {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
+#endif
+    {0, NULL},
+};
+
+struct PyModuleDef kernel_module = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "theus._kernel",
+    .m_doc = "What must hold a Python object: views, engines, the next action. No policy.",
+    .m_size = sizeof(state),
+    .m_methods = kernel_functions,
+    .m_slots = kernel_slots,
+    .m_traverse = kernel_traverse,
+    .m_clear = kernel_clear,
+    .m_free = kernel_free,
+};
+
+PyMODINIT_FUNC PyInit__kernel(void) { return PyModuleDef_Init(&kernel_module); }

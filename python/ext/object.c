@@ -1,0 +1,577 @@
+// object.c: the view of an instance of a user's class.
+//
+// Reading looks at the overlay first and at the object then, without touching the object's
+// __dict__ (that would slow the user's own code down). Code of the class (methods, properties,
+// __getattr__, operators) runs with the view as self, so what it changes is part of the
+// transaction too. The fields of an object are guarded by its class' own code only in this way.
+//
+// Calls that run Python code: properties, descriptors, __getattr__, operators of the class.
+#include "ext.h"
+
+static bool is_dunder(PyObject *name) {
+  Py_ssize_t n = PyUnicode_GET_LENGTH(name);
+  return n > 4 && PyUnicode_READ_CHAR(name, 1) == '_' && PyUnicode_READ_CHAR(name, n - 1) == '_' &&
+         PyUnicode_READ_CHAR(name, n - 2) == '_';
+}
+
+PyObject *object_self(view *v) {
+  if (v->self)
+    return Py_NewRef((PyObject *)v);
+  return view_new(v->scope, v->node, v->shape, v->parent, v->key, v->index, v->segment, true);
+}
+
+PyObject *object_strip(state *st, PyObject *steals) {
+  if (steals == NULL || Py_TYPE(steals) != st->object_view || !((view *)steals)->self)
+    return steals;
+  view *v = (view *)steals;
+  PyObject *bare = v->node == NULL ? errors_stale(v)
+                                   : view_new(v->scope, v->node, v->shape, v->parent, v->key,
+                                              v->index, v->segment, false);
+  Py_DECREF(steals);
+  return bare;
+}
+
+// Calls func(self of v, ...) and takes the rights of self off what it returns.
+static PyObject *call_as_self(view *v, PyObject *func, PyObject *a, PyObject *b) {
+  state *st = STATE(v);
+  PyObject *self = object_self(v);
+  if (self == NULL)
+    return NULL;
+  PyObject *result = PyObject_CallFunctionObjArgs(func, self, a, b, NULL);
+  Py_DECREF(self);
+  return object_strip(st, result);
+}
+
+static PyObject *property_part(PyObject *property, const char *part) {
+  PyObject *func = PyObject_GetAttrString(property, part);
+  if (func == Py_None)
+    Py_CLEAR(func);
+  return func;
+}
+
+// What the class says about a name, before its value is looked up.
+static bool runs_code(PyObject *descr) {
+  PyTypeObject *t = Py_TYPE(descr);
+  return PyType_IsSubtype(t, &PyProperty_Type) ||
+         ((t->tp_flags & Py_TPFLAGS_HEAPTYPE) && t->tp_descr_get != NULL);
+}
+
+// New: the value of a property or another descriptor written in Python, computed on the view.
+static PyObject *get_computed(view *v, PyObject *descr) {
+  if (PyType_IsSubtype(Py_TYPE(descr), &PyProperty_Type)) {
+    PyObject *getter = property_part(descr, "fget");
+    if (getter == NULL) {
+      if (!PyErr_Occurred())
+        PyErr_SetString(PyExc_AttributeError, "this property has no getter");
+      return NULL;
+    }
+    PyObject *value = call_as_self(v, getter, NULL, NULL);
+    Py_DECREF(getter);
+    return value;
+  }
+  PyObject *self = object_self(v);
+  if (self == NULL)
+    return NULL;
+  PyObject *type = (PyObject *)Py_TYPE(v->node->target);
+  PyObject *value = Py_TYPE(descr)->tp_descr_get(descr, self, type);
+  Py_DECREF(self);
+  return object_strip(STATE(v), value);
+}
+
+// New: a function or class method of the class, bound to the view instead of the object behind it.
+// Anything else comes back as it is.
+static PyObject *rebind(view *v, PyObject *found) {
+  PyObject *target = v->node->target;
+  if (PyMethod_Check(found) && PyMethod_GET_SELF(found) == target) {
+    PyObject *self = object_self(v);
+    PyObject *method = self == NULL ? NULL
+                                    : method_new(STATE(v), PyMethod_GET_FUNCTION(found), (view *)self);
+    Py_XDECREF(self);
+    return method;
+  }
+  return Py_NewRef(found);
+}
+
+// The class' __getattr__, for a name that nothing else has. The AttributeError is set on entry.
+static PyObject *get_missing(view *v, PyObject *name) {
+  state *st = STATE(v);
+  PyObject *hook = _PyType_Lookup(Py_TYPE(v->node->target), st->s_getattr); // borrowed
+  if (hook == NULL || !PyErr_ExceptionMatches(PyExc_AttributeError))
+    return NULL;
+  PyErr_Clear();
+  Py_INCREF(hook);
+  PyObject *value = call_as_self(v, hook, name, NULL);
+  Py_DECREF(hook);
+  return value;
+}
+
+// Names like __len__ belong to the class, not to the state: probes of libraries must get an
+// AttributeError or the class' own answer, never a denial.
+static PyObject *get_dunder(view *v, PyObject *name) {
+  state *st = STATE(v);
+  PyObject *target = v->node->target;
+  if (name == st->s_class)
+    return Py_NewRef((PyObject *)Py_TYPE(target));
+  PyObject *own = PyObject_GenericGetAttr((PyObject *)v, name); // __reduce_ex__, __copy__, ...
+  if (own != NULL || !PyErr_ExceptionMatches(PyExc_AttributeError))
+    return own;
+  PyObject *descr = name == st->s_dict ? NULL : _PyType_Lookup(Py_TYPE(target), name); // borrowed
+  if (descr == NULL)
+    return NULL;
+  PyErr_Clear();
+  if (!PyFunction_Check(descr))
+    return Py_NewRef(descr);
+  Py_INCREF(descr);
+  PyObject *self = object_self(v);
+  PyObject *method = self == NULL ? NULL : method_new(st, descr, (view *)self);
+  Py_XDECREF(self);
+  Py_DECREF(descr);
+  return method;
+}
+
+static PyObject *object_getattro(PyObject *op, PyObject *name) {
+  view *v = (view *)op;
+  VIEW_CHECK(v);
+  bool underscore = PyUnicode_GET_LENGTH(name) > 0 && PyUnicode_READ_CHAR(name, 0) == '_';
+  if (underscore && is_dunder(name))
+    return get_dunder(v, name);
+  shape *s = shape_attr(v->scope->engine, v->shape, name);
+  if (s == NULL)
+    return NULL;
+  if (!(s->bits & (THEUS_MAY_READ | THEUS_MAY_WALK)) || ((s->bits & THEUS_IS_PRIVATE) && !v->self))
+    return view_deny(v, THEUS_TRY_READ, THEUS_ATTR, name, 0, "");
+  node *n = v->node;
+  PyObject *value;
+  if (n->pending != NULL) {
+    int pending = fields_get(n, name, &value);
+    if (pending < 0)
+      return NULL;
+    if (pending && value != STATE(v)->removed) {
+      PyObject *wrapped = wrap(v, s, value, name, 0, THEUS_ATTR);
+      Py_DECREF(value);
+      return wrapped;
+    }
+    if (pending) {
+      Py_DECREF(value);
+      PyErr_Format(PyExc_AttributeError, "'%s' object has no attribute '%U'",
+                   Py_TYPE(n->target)->tp_name, name);
+      return get_missing(v, name);
+    }
+  }
+  PyObject *descr = _PyType_Lookup(Py_TYPE(n->target), name); // borrowed
+  if (descr != NULL && runs_code(descr)) {
+    Py_INCREF(descr);
+    value = get_computed(v, descr);
+    Py_DECREF(descr);
+    if (value == NULL)
+      return NULL;
+    VIEW_CHECK(v);
+  } else if ((value = PyObject_GenericGetAttr(n->target, name)) == NULL) {
+    return get_missing(v, name);
+  } else if (descr != NULL && PyMethod_Check(value)) {
+    Py_SETREF(value, rebind(v, value));
+    return value;
+  }
+  PyObject *wrapped = wrap(v, s, value, name, 0, THEUS_ATTR);
+  Py_DECREF(value);
+  return wrapped;
+}
+
+// ---- writing ------------------------------------------------------------------------------------
+
+static bool is_frozen_dataclass(PyTypeObject *type) {
+  PyObject *params = PyObject_GetAttrString((PyObject *)type, "__dataclass_params__");
+  PyObject *frozen = params == NULL ? NULL : PyObject_GetAttrString(params, "frozen");
+  bool yes = frozen == Py_True;
+  Py_XDECREF(frozen);
+  Py_XDECREF(params);
+  PyErr_Clear(); // a class without these is not a frozen dataclass
+  return yes;
+}
+
+// Refuses now what could not be applied later: a name the class has no room for, a read-only
+// attribute, a frozen dataclass. 0, or -1 with Python's own error.
+static int check_assignable(PyTypeObject *type, PyObject *descr, PyObject *name) {
+  if (is_frozen_dataclass(type)) {
+    PyObject *module = PyImport_ImportModule("dataclasses");
+    PyObject *error = module == NULL ? NULL : PyObject_GetAttrString(module, "FrozenInstanceError");
+    if (error != NULL)
+      PyErr_Format(error, "cannot assign to field '%U'", name);
+    Py_XDECREF(error);
+    Py_XDECREF(module);
+    return -1;
+  }
+  bool dict = type->tp_dictoffset != 0;
+#ifdef Py_TPFLAGS_MANAGED_DICT
+  dict = dict || (type->tp_flags & Py_TPFLAGS_MANAGED_DICT);
+#endif
+  if (!dict && (descr == NULL || Py_TYPE(descr)->tp_descr_set == NULL)) {
+    PyErr_Format(PyExc_AttributeError,
+                 descr == NULL ? "'%s' object has no attribute '%U'"
+                               : "'%s' object attribute '%U' is read-only",
+                 type->tp_name, name);
+    return -1;
+  }
+  return 0;
+}
+
+// A property's setter runs now, on the view: what it assigns is pending, what it raises is raised
+// at the user's line. 1: done, 0: no property, -1: error.
+static int set_property(view *v, PyObject *descr, PyObject *name, PyObject *value) {
+  if (descr == NULL || !PyType_IsSubtype(Py_TYPE(descr), &PyProperty_Type))
+    return 0;
+  PyObject *func = property_part(descr, value == NULL ? "fdel" : "fset");
+  if (func == NULL) {
+    if (!PyErr_Occurred())
+      PyErr_Format(PyExc_AttributeError, "property '%U' of '%s' object has no %s", name,
+                   Py_TYPE(v->node->target)->tp_name, value == NULL ? "deleter" : "setter");
+    return -1;
+  }
+  PyObject *result = call_as_self(v, func, value, NULL);
+  Py_DECREF(func);
+  Py_XDECREF(result);
+  return result == NULL ? -1 : 1;
+}
+
+// HEAVY: straight to the object, logged without its bytes, not rolled back.
+static int set_heavy(view *v, shape *s, PyObject *name, PyObject *value) {
+  PyObject *target = v->node->target;
+  int failed = apply_foreign(STATE(v), target) ? PyObject_SetAttr(target, name, value)
+                                              : PyObject_GenericSetAttr(target, name, value);
+  return failed < 0 ? -1
+                    : view_log(v, s, value == NULL ? THEUS_OP_DELETE : THEUS_OP_SET, THEUS_ATTR,
+                               name, 0, value, NULL);
+}
+
+// New: what the field holds now, or NULL without an exception if it has no value.
+static PyObject *current(view *v, PyObject *name) {
+  PyObject *value;
+  int pending = fields_get(v->node, name, &value);
+  if (pending > 0 && value == STATE(v)->removed)
+    Py_CLEAR(value);
+  if (pending != 0)
+    return value;
+  value = PyObject_GenericGetAttr(v->node->target, name);
+  if (value == NULL && PyErr_ExceptionMatches(PyExc_AttributeError))
+    PyErr_Clear();
+  return value;
+}
+
+static int set_field(view *v, shape *s, PyObject *name, PyObject *value) {
+  core *c = v->scope->core;
+  state *st = STATE(v);
+  PyObject *old = NULL;
+  if (value == NULL || c->writes != NULL) {
+    old = current(v, name);
+    if (old == NULL && PyErr_Occurred())
+      return -1;
+    if (old == NULL && value == NULL) {
+      PyErr_Format(PyExc_AttributeError, "'%s' object has no attribute '%U'",
+                   Py_TYPE(v->node->target)->tp_name, name);
+      return -1;
+    }
+  }
+  int added = fields_set(c, v->node, name, value == NULL ? st->removed : value);
+  // A field assigned again in the same process is one write: the kernel judged its first record,
+  // and the commit applies the newest value.
+  int failed = added < 0 ? -1 : 0;
+  if (added > 0 || (added == 0 && (c->level > 0 || c->writes != NULL || value == NULL)))
+    failed = view_log(v, s, value == NULL ? THEUS_OP_DELETE : THEUS_OP_SET, THEUS_ATTR, name, 0,
+                      value, old);
+  Py_XDECREF(old);
+  return failed;
+}
+
+static int object_setattro(PyObject *op, PyObject *name, PyObject *value) {
+  view *v = (view *)op;
+  VIEW_CHECK_INT(v);
+  shape *s = shape_attr(v->scope->engine, v->shape, name);
+  if (s == NULL)
+    return -1;
+  if (!(s->bits & THEUS_MAY_WRITE) || ((s->bits & THEUS_IS_PRIVATE) && !v->self)) {
+    bool frozen = (v->shape->bits & THEUS_MAY_READ) && !(s->bits & THEUS_MAY_WRITE);
+    view_deny(v,
+              frozen          ? THEUS_TRY_MUTATE
+              : value == NULL ? THEUS_TRY_DELETE
+                              : THEUS_TRY_WRITE,
+              THEUS_ATTR, name, 0, frozen ? Py_TYPE(v->node->target)->tp_name : "");
+    return -1;
+  }
+  PyTypeObject *type = Py_TYPE(v->node->target);
+  PyObject *descr = Py_XNewRef(_PyType_Lookup(type, name));
+  int done = set_property(v, descr, name, value);
+  if (done == 0 && (done = check_assignable(type, descr, name)) == 0) {
+    PyObject *given = value == NULL ? NULL : unwrap(v, value, THEUS_ATTR, name, 0);
+    if (value != NULL && given == NULL)
+      done = -1;
+    else
+      done = s->zone == THEUS_HEAVY ? set_heavy(v, s, name, value == NULL ? NULL : given)
+                                    : set_field(v, s, name, given);
+    Py_XDECREF(given);
+  }
+  Py_XDECREF(descr);
+  return done < 0 ? -1 : 0;
+}
+
+// ---- operators: the class' own, run on the view ---------------------------------------------------
+
+// New method of the class bound to v, or NULL: without an exception if the class has none.
+static PyObject *special(view *v, const char *name) {
+  VIEW_CHECK(v);
+  PyObject *key = PyUnicode_InternFromString(name);
+  if (key == NULL)
+    return NULL;
+  PyObject *func = _PyType_Lookup(Py_TYPE(v->node->target), key); // borrowed
+  Py_DECREF(key);
+  if (func == NULL || !PyFunction_Check(func))
+    return NULL;
+  Py_INCREF(func);
+  PyObject *self = object_self(v);
+  PyObject *method = self == NULL ? NULL : method_new(STATE(v), func, (view *)self);
+  Py_XDECREF(self);
+  Py_DECREF(func);
+  return method;
+}
+
+static PyObject *call_special(PyObject *op, const char *name, PyObject *a, PyObject *b) {
+  PyObject *method = special((view *)op, name);
+  if (method == NULL) {
+    if (!PyErr_Occurred())
+      PyErr_Format(PyExc_TypeError, "'%s' object does not support %s",
+                   Py_TYPE(((view *)op)->node->target)->tp_name, name);
+    return NULL;
+  }
+  PyObject *result = PyObject_CallFunctionObjArgs(method, a, b, NULL);
+  Py_DECREF(method);
+  return result;
+}
+
+static int call_special_int(PyObject *op, const char *name, PyObject *a, PyObject *b) {
+  PyObject *result = call_special(op, name, a, b);
+  Py_XDECREF(result);
+  return result == NULL ? -1 : 0;
+}
+
+static PyObject *object_repr(PyObject *op) {
+  view *v = (view *)op;
+  if (v->node == NULL)
+    return view_repr_stale(v);
+  PyObject *method = special(v, "__repr__");
+  if (method == NULL && PyErr_Occurred())
+    return NULL;
+  if (method == NULL)
+    return PyUnicode_FromFormat("<%s view>", Py_TYPE(v->node->target)->tp_name);
+  PyObject *text = PyObject_CallNoArgs(method);
+  Py_DECREF(method);
+  return text;
+}
+
+static PyObject *object_str(PyObject *op) {
+  PyObject *method = special((view *)op, "__str__");
+  if (method == NULL)
+    return PyErr_Occurred() ? NULL : object_repr(op);
+  PyObject *text = PyObject_CallNoArgs(method);
+  Py_DECREF(method);
+  return text;
+}
+
+static Py_hash_t object_hash(PyObject *op) {
+  view *v = (view *)op;
+  VIEW_CHECK_INT(v);
+  PyTypeObject *type = Py_TYPE(v->node->target);
+  if (type->tp_hash == PyBaseObject_Type.tp_hash) // by identity: that of the object
+    return PyBaseObject_Type.tp_hash(v->node->target);
+  if (type->tp_hash == PyObject_HashNotImplemented)
+    return PyObject_HashNotImplemented(v->node->target);
+  PyObject *number = call_special(op, "__hash__", NULL, NULL);
+  if (number == NULL)
+    return -1;
+  Py_hash_t hash = PyObject_Hash(number);
+  Py_DECREF(number);
+  return hash;
+}
+
+static PyObject *object_richcompare(PyObject *op, PyObject *other, int how) {
+  static const char *const names[] = {"__lt__", "__le__", "__eq__", "__ne__", "__gt__", "__ge__"};
+  PyObject *method = special((view *)op, names[how]);
+  if (method != NULL) {
+    PyObject *result = PyObject_CallFunctionObjArgs(method, other, NULL);
+    Py_DECREF(method);
+    return result;
+  }
+  if (PyErr_Occurred())
+    return NULL;
+  if (how == Py_NE) { // Python's rule: the inverse of __eq__
+    PyObject *equal = object_richcompare(op, other, Py_EQ);
+    if (equal == NULL || equal == Py_NotImplemented)
+      return equal;
+    int yes = PyObject_IsTrue(equal);
+    Py_DECREF(equal);
+    return yes < 0 ? NULL : PyBool_FromLong(!yes);
+  }
+  if (how != Py_EQ)
+    Py_RETURN_NOTIMPLEMENTED;
+  PyObject *mine = ((view *)op)->node->target, *theirs = other;
+  if (Py_TYPE(other) == Py_TYPE(op) && ((view *)other)->node != NULL)
+    theirs = ((view *)other)->node->target;
+  if (mine == theirs)
+    Py_RETURN_TRUE;
+  Py_RETURN_NOTIMPLEMENTED;
+}
+
+static int object_bool(PyObject *op) {
+  PyObject *method = special((view *)op, "__bool__");
+  if (method == NULL && !PyErr_Occurred())
+    method = special((view *)op, "__len__");
+  if (method == NULL)
+    return PyErr_Occurred() ? -1 : 1;
+  PyObject *answer = PyObject_CallNoArgs(method);
+  Py_DECREF(method);
+  int yes = answer == NULL ? -1 : PyObject_IsTrue(answer);
+  Py_XDECREF(answer);
+  return yes;
+}
+
+static Py_ssize_t object_length(PyObject *op) {
+  PyObject *length = call_special(op, "__len__", NULL, NULL);
+  if (length == NULL)
+    return -1;
+  Py_ssize_t n = PyNumber_AsSsize_t(length, PyExc_OverflowError);
+  Py_DECREF(length);
+  return n;
+}
+
+static PyObject *object_subscript(PyObject *op, PyObject *key) {
+  return call_special(op, "__getitem__", key, NULL);
+}
+
+static int object_ass_subscript(PyObject *op, PyObject *key, PyObject *value) {
+  return value == NULL ? call_special_int(op, "__delitem__", key, NULL)
+                       : call_special_int(op, "__setitem__", key, value);
+}
+
+static int object_contains(PyObject *op, PyObject *key) {
+  PyObject *answer = call_special(op, "__contains__", key, NULL);
+  int yes = answer == NULL ? -1 : PyObject_IsTrue(answer);
+  Py_XDECREF(answer);
+  return yes;
+}
+
+static PyObject *object_iter(PyObject *op) { return call_special(op, "__iter__", NULL, NULL); }
+
+static PyObject *object_call(PyObject *op, PyObject *args, PyObject *kwargs) {
+  PyObject *method = special((view *)op, "__call__");
+  if (method == NULL) {
+    if (!PyErr_Occurred())
+      PyErr_Format(PyExc_TypeError, "'%s' object is not callable",
+                   Py_TYPE(((view *)op)->node->target)->tp_name);
+    return NULL;
+  }
+  PyObject *result = PyObject_Call(method, args, kwargs);
+  Py_DECREF(method);
+  return result;
+}
+
+// a + b and the like: the left operand's method, then the right one's reflected method.
+static PyObject *binary(PyObject *a, PyObject *b, const char *name, const char *reflected) {
+  for (int side = 0; side < 2; side++) {
+    PyObject *mine = side == 0 ? a : b, *other = side == 0 ? b : a;
+    if (Py_TYPE(mine)->tp_getattro != object_getattro)
+      continue;
+    PyObject *method = special((view *)mine, side == 0 ? name : reflected);
+    if (method == NULL && PyErr_Occurred())
+      return NULL;
+    if (method == NULL)
+      continue;
+    PyObject *result = PyObject_CallFunctionObjArgs(method, other, NULL);
+    Py_DECREF(method);
+    if (result != Py_NotImplemented)
+      return result;
+    Py_DECREF(result);
+  }
+  Py_RETURN_NOTIMPLEMENTED;
+}
+
+#define BINARY(slot, word)                                                                         \
+  static PyObject *object_##slot(PyObject *a, PyObject *b) {                                       \
+    return binary(a, b, "__" word "__", "__r" word "__");                                          \
+  }                                                                                                \
+  static PyObject *object_i##slot(PyObject *a, PyObject *b) {                                      \
+    PyObject *result = binary(a, b, "__i" word "__", "__none__");                                  \
+    if (result != Py_NotImplemented)                                                               \
+      return result;                                                                               \
+    Py_DECREF(result);                                                                             \
+    return object_##slot(a, b);                                                                    \
+  }
+BINARY(add, "add")
+BINARY(subtract, "sub")
+BINARY(multiply, "mul")
+BINARY(remainder, "mod")
+BINARY(true_divide, "truediv")
+BINARY(floor_divide, "floordiv")
+BINARY(matrix_multiply, "matmul")
+BINARY(and, "and")
+BINARY(or, "or")
+BINARY(xor, "xor")
+BINARY(lshift, "lshift")
+BINARY(rshift, "rshift")
+
+static PyObject *object_negative(PyObject *op) { return call_special(op, "__neg__", NULL, NULL); }
+static PyObject *object_absolute(PyObject *op) { return call_special(op, "__abs__", NULL, NULL); }
+static PyObject *object_int(PyObject *op) { return call_special(op, "__int__", NULL, NULL); }
+static PyObject *object_float(PyObject *op) { return call_special(op, "__float__", NULL, NULL); }
+
+static PyMethodDef object_methods[] = {
+    {"__copy__", view_copy, METH_NOARGS, NULL},
+    {"__deepcopy__", view_deepcopy, METH_O, NULL},
+    {"__reduce_ex__", view_reduce, METH_O, NULL},
+    {"__reduce__", view_reduce, METH_NOARGS, NULL},
+    {0},
+};
+
+#define NUMBER(name, f) {Py_nb_##name, object_##f}, {Py_nb_inplace_##name, object_i##f}
+static PyType_Slot object_slots[] = {
+    {Py_tp_doc, "A user's object as one process may see it."},
+    {Py_tp_new, view_new_refused},
+    {Py_tp_dealloc, view_dealloc},
+    {Py_tp_traverse, view_traverse},
+    {Py_tp_clear, view_clear},
+    {Py_tp_getattro, object_getattro},
+    {Py_tp_setattro, object_setattro},
+    {Py_tp_repr, object_repr},
+    {Py_tp_str, object_str},
+    {Py_tp_hash, object_hash},
+    {Py_tp_richcompare, object_richcompare},
+    {Py_tp_iter, object_iter},
+    {Py_tp_call, object_call},
+    {Py_tp_methods, object_methods},
+    {Py_mp_length, object_length},
+    {Py_mp_subscript, object_subscript},
+    {Py_mp_ass_subscript, object_ass_subscript},
+    {Py_sq_contains, object_contains},
+    {Py_nb_bool, object_bool},
+    NUMBER(add, add),
+    NUMBER(subtract, subtract),
+    NUMBER(multiply, multiply),
+    NUMBER(remainder, remainder),
+    NUMBER(true_divide, true_divide),
+    NUMBER(floor_divide, floor_divide),
+    NUMBER(matrix_multiply, matrix_multiply),
+    NUMBER(and, and),
+    NUMBER(or, or),
+    NUMBER(xor, xor),
+    NUMBER(lshift, lshift),
+    NUMBER(rshift, rshift),
+    {Py_nb_negative, object_negative},
+    {Py_nb_absolute, object_absolute},
+    {Py_nb_int, object_int},
+    {Py_nb_float, object_float},
+    {0, NULL},
+};
+
+PyType_Spec object_spec = {
+    .name = "theus._kernel.ObjectView",
+    .basicsize = sizeof(view),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = object_slots,
+};

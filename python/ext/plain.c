@@ -1,0 +1,269 @@
+// plain.c: views -> plain values, for every boundary a value leaves through: return values, pickle,
+// copy, theus.plain, and an input that is stored below an output.
+//
+// A copy shows what the view showed: pending writes included, fields the contract does not allow
+// left out. Objects are rebuilt field by field, past their __init__ and __setattr__; HEAVY memory
+// and immutable values are shared. Aliases and cycles inside one copy stay what they are.
+//
+// Calls that run Python code: hashing of keys and set elements, the class' __slots__ bookkeeping.
+#include "ext.h"
+
+typedef struct {
+  scope *scope;
+  PyObject *memo; // dict: address of the original -> its copy
+} copier;
+
+static PyObject *copy_value(copier *c, shape *s, PyObject *value);
+
+static PyObject *copy_tuple(copier *c, shape *s, PyObject *tuple) {
+  Py_ssize_t n = PyTuple_GET_SIZE(tuple);
+  PyObject *items = PyTuple_New(n);
+  bool changed = false;
+  for (Py_ssize_t i = 0; items != NULL && i < n; i++) {
+    shape *below = shape_index(c->scope->engine, s, i);
+    PyObject *item = below == NULL ? NULL : copy_value(c, below, PyTuple_GET_ITEM(tuple, i));
+    if (item == NULL) {
+      Py_DECREF(items);
+      return NULL;
+    }
+    changed |= item != PyTuple_GET_ITEM(tuple, i);
+    PyTuple_SET_ITEM(items, i, item);
+  }
+  if (items == NULL || !changed) {
+    Py_XDECREF(items);
+    return items == NULL ? NULL : Py_NewRef(tuple);
+  }
+  if (Py_TYPE(tuple) == &PyTuple_Type)
+    return items;
+  PyObject *args = PyTuple_Pack(1, items);
+  PyObject *named = args == NULL ? NULL : PyTuple_Type.tp_new(Py_TYPE(tuple), args, NULL);
+  Py_XDECREF(args);
+  Py_DECREF(items);
+  return named;
+}
+
+static int copy_list(copier *c, shape *s, node *n, PyObject *into) {
+  for (Py_ssize_t i = 0; i < list_len(n); i++) {
+    shape *below = shape_index(c->scope->engine, s, i);
+    PyObject *value = below == NULL ? NULL : list_get(n, i);
+    PyObject *item = value == NULL ? NULL : copy_value(c, below, value);
+    Py_XDECREF(value);
+    int failed = item == NULL ? -1 : PyList_Append(into, item);
+    Py_XDECREF(item);
+    if (failed)
+      return -1;
+  }
+  return 0;
+}
+
+static int copy_dict(copier *c, shape *s, node *n, PyObject *into) {
+  dict_cursor at = {0};
+  PyObject *key, *value;
+  int more;
+  while ((more = dict_next(n, &at, &key, &value)) > 0) {
+    shape *below = shape_item(c->scope->engine, s, key);
+    int failed = below == NULL ? -1 : 0;
+    if (below != NULL && (below->bits & THEUS_MAY_READ)) {
+      PyObject *item = copy_value(c, below, value);
+      failed = item == NULL ? -1 : PyDict_SetItem(into, key, item);
+      Py_XDECREF(item);
+    }
+    Py_DECREF(value);
+    Py_DECREF(key);
+    if (failed)
+      return -1;
+  }
+  return more;
+}
+
+// New list: names of the slots of a class, as copyreg finds them.
+static PyObject *slot_names(PyTypeObject *type) {
+  PyObject *copyreg = PyImport_ImportModule("copyreg");
+  PyObject *names = copyreg == NULL ? NULL
+                                    : PyObject_CallMethod(copyreg, "_slotnames", "O", (PyObject *)type);
+  Py_XDECREF(copyreg);
+  return names;
+}
+
+static int copy_field(copier *c, shape *s, node *n, PyObject *name, PyObject *value, PyObject *into) {
+  shape *below = shape_attr(c->scope->engine, s, name);
+  if (below == NULL)
+    return -1;
+  PyObject *pending = NULL;
+  if (fields_get(n, name, &pending) < 0)
+    return -1;
+  if (pending != NULL)
+    value = pending;
+  int failed = 0;
+  if (value != NULL && value != c->scope->engine->st->removed && (below->bits & THEUS_MAY_READ)) {
+    PyObject *item = copy_value(c, below, value);
+    failed = item == NULL ? -1 : PyObject_GenericSetAttr(into, name, item);
+    Py_XDECREF(item);
+  }
+  Py_XDECREF(pending);
+  return failed;
+}
+
+static int copy_fields(copier *c, shape *s, node *n, PyObject *into) {
+  PyObject *seen = PySet_New(NULL), *fields = NULL, *slots = NULL, *name, *value;
+  int failed = -1;
+  if (seen == NULL)
+    return -1;
+  bool has_dict = Py_TYPE(n->target)->tp_dictoffset != 0;
+#ifdef Py_TPFLAGS_MANAGED_DICT
+  has_dict = has_dict || (Py_TYPE(n->target)->tp_flags & Py_TPFLAGS_MANAGED_DICT);
+#endif
+  if (has_dict) {
+    PyObject *dict = PyObject_GenericGetDict(n->target, NULL);
+    fields = dict == NULL ? NULL : PyDict_Copy(dict);
+    Py_XDECREF(dict);
+    if (fields == NULL)
+      goto done;
+    Py_ssize_t pos = 0;
+    while (PyDict_Next(fields, &pos, &name, &value))
+      if (PySet_Add(seen, name) < 0 || copy_field(c, s, n, name, value, into) < 0)
+        goto done;
+  }
+  if ((slots = slot_names(Py_TYPE(n->target))) == NULL)
+    goto done;
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(slots); i++) {
+    name = PyList_GET_ITEM(slots, i);
+    value = PyObject_GenericGetAttr(n->target, name);
+    if (value == NULL && !PyErr_ExceptionMatches(PyExc_AttributeError))
+      goto done;
+    PyErr_Clear(); // an empty slot
+    int bad = PySet_Add(seen, name) < 0 || copy_field(c, s, n, name, value, into) < 0;
+    Py_XDECREF(value);
+    if (bad)
+      goto done;
+  }
+  if (n->pending != NULL && n->pending->changed != NULL) {
+    Py_ssize_t pos = 0;
+    while (PyDict_Next(n->pending->changed, &pos, &name, &value)) {
+      int had = PySet_Contains(seen, name);
+      if (had < 0 || (!had && copy_field(c, s, n, name, NULL, into) < 0))
+        goto done;
+    }
+  }
+  failed = 0;
+done:
+  Py_XDECREF(slots);
+  Py_XDECREF(fields);
+  Py_DECREF(seen);
+  return failed;
+}
+
+// New: an empty value of the kind of n.
+static PyObject *blank(node *n) {
+  if (n->kind == KIND_LIST)
+    return PyList_New(0);
+  if (n->kind == KIND_DICT)
+    return PyDict_New();
+  PyObject *none = PyTuple_New(0);
+  PyObject *object = none == NULL ? NULL : PyBaseObject_Type.tp_new(Py_TYPE(n->target), none, NULL);
+  Py_XDECREF(none);
+  return object;
+}
+
+static PyObject *copy_node(copier *c, shape *s, node *n) {
+  PyObject *address = PyLong_FromVoidPtr(n->target);
+  if (address == NULL)
+    return NULL;
+  PyObject *twin = Py_XNewRef(PyDict_GetItemWithError(c->memo, address));
+  if (twin == NULL && !PyErr_Occurred() && (twin = blank(n)) != NULL) {
+    int failed = PyDict_SetItem(c->memo, address, twin);
+    if (!failed)
+      failed = n->kind == KIND_LIST   ? copy_list(c, s, n, twin)
+               : n->kind == KIND_DICT ? copy_dict(c, s, n, twin)
+                                      : copy_fields(c, s, n, twin);
+    if (failed)
+      Py_CLEAR(twin);
+  }
+  Py_DECREF(address);
+  return twin;
+}
+
+static PyObject *copy_value(copier *c, shape *s, PyObject *value) {
+  if (kind_is_plain_exact(value) || s->zone == THEUS_HEAVY)
+    return Py_NewRef(value);
+  engine *e = c->scope->engine;
+  kind k = kind_of(e->st, value);
+  PyObject *copied = NULL;
+  if (k == KIND_ERROR || Py_EnterRecursiveCall(" while copying a view"))
+    return NULL;
+  if (k == KIND_TUPLE) {
+    copied = copy_tuple(c, s, value);
+  } else if (k == KIND_VIEW) {
+    copied = plain_view((view *)value);
+  } else if (k == KIND_PLAIN) {
+    copied = Py_NewRef(value);
+  } else if (k == KIND_UNSUPPORTED) {
+    PyObject *type = errors_class(e->st, "UnsupportedValueError");
+    if (type != NULL)
+      PyErr_Format(type, "a %s cannot be copied out of a view; keep it under a name that starts "
+                         "with heavy_",
+                   Py_TYPE(value)->tp_name);
+    Py_XDECREF(type);
+  } else {
+    node *n = core_node(c->scope->core, value, k);
+    bool fresh = n != NULL && !n->pinned;
+    if (n != NULL) {
+      n->pinned = true; // user code below must not let it go
+      copied = copy_node(c, s, n);
+      if (fresh && n->pending == NULL && n->level == 0) {
+        n->pinned = false;
+        core_release(c->scope->core, n);
+      }
+    }
+  }
+  Py_LeaveRecursiveCall();
+  return copied;
+}
+
+PyObject *plain_view(view *v) {
+  VIEW_CHECK(v);
+  if (!(v->shape->bits & THEUS_MAY_READ))
+    return view_deny(v, THEUS_TRY_ITERATE, 0, NULL, 0, "");
+  copier c = {v->scope, PyDict_New()};
+  if (c.memo == NULL)
+    return NULL;
+  Py_INCREF((PyObject *)v);
+  PyObject *copied = copy_node(&c, v->shape, v->node);
+  Py_DECREF((PyObject *)v);
+  Py_DECREF(c.memo);
+  return copied;
+}
+
+// ---- theus.plain: also finds views inside ordinary containers --------------------------------------
+
+// The value itself if it holds no view, else a new container of its type; new reference.
+PyObject *plain(state *st, PyObject *value) {
+  if (kind_is_plain_exact(value))
+    return Py_NewRef(value);
+  if (view_is(st, value))
+    return plain_view((view *)value);
+  PyTypeObject *t = Py_TYPE(value);
+  bool pairs = t == &PyDict_Type;
+  if (t != &PyList_Type && t != &PyTuple_Type && t != &PySet_Type && t != &PyFrozenSet_Type && !pairs)
+    return Py_NewRef(value);
+  if (Py_EnterRecursiveCall(" while looking for views"))
+    return NULL;
+  PyObject *items = pairs ? PyDict_Items(value) : PySequence_List(value), *result = NULL;
+  bool changed = false;
+  for (Py_ssize_t i = 0; items != NULL && i < PyList_GET_SIZE(items); i++) {
+    PyObject *item = plain(st, PyList_GET_ITEM(items, i));
+    if (item == NULL)
+      Py_CLEAR(items);
+    else if (item == PyList_GET_ITEM(items, i))
+      Py_DECREF(item);
+    else if ((changed = true, PyList_SetItem(items, i, item) < 0))
+      Py_CLEAR(items);
+  }
+  if (items != NULL && changed)
+    result = PyObject_CallOneArg((PyObject *)t, items);
+  else if (items != NULL)
+    result = Py_NewRef(value);
+  Py_XDECREF(items);
+  Py_LeaveRecursiveCall();
+  return result;
+}

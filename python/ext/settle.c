@@ -1,0 +1,131 @@
+// settle.c: before a run ends well, views that its pending values still hold are replaced by what
+// they stand for: a view of an output by the object itself, so that an alias stays an alias; a
+// view of an input by an independent copy, or a right to read would become a right to write.
+//
+// Only needed while a view is still alive when the process has returned. Fresh containers are
+// changed in place, so that their identity and their aliases stay.
+#include "ext.h"
+
+typedef struct {
+  core *core;
+  state *st;
+  PyObject *seen; // set of addresses
+} settler;
+
+static PyObject *settle(settler *s, PyObject *value);
+
+static PyObject *settle_view(settler *s, view *v) {
+  VIEW_CHECK(v);
+  if (v->scope->core == s->core && (v->shape->bits & THEUS_MAY_WRITE))
+    return Py_NewRef(v->node->target);
+  return plain_view(v);
+}
+
+static int settle_list(settler *s, PyObject *list) {
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++) {
+    PyObject *old = Py_NewRef(PyList_GET_ITEM(list, i)), *item = settle(s, old);
+    bool same = item == old;
+    Py_DECREF(old);
+    if (item == NULL)
+      return -1;
+    if (same)
+      Py_DECREF(item);
+    else if (i >= PyList_GET_SIZE(list) || PyList_SetItem(list, i, item) < 0)
+      return -1;
+  }
+  return 0;
+}
+
+// Values only: a key cannot be a view of a list or dict, and object views hash as their object.
+static int settle_dict(settler *s, PyObject *dict) {
+  PyObject *items = PyDict_Items(dict);
+  int failed = items == NULL ? -1 : 0;
+  for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(items); i++) {
+    PyObject *pair = PyList_GET_ITEM(items, i), *old = PyTuple_GET_ITEM(pair, 1);
+    PyObject *item = settle(s, old);
+    failed = item == NULL ? -1 : 0;
+    if (!failed && item != old)
+      failed = PyDict_SetItem(dict, PyTuple_GET_ITEM(pair, 0), item);
+    Py_XDECREF(item);
+  }
+  Py_XDECREF(items);
+  return failed;
+}
+
+static PyObject *settle_tuple(settler *s, PyObject *tuple) {
+  PyObject *items = PySequence_List(tuple), *result = NULL;
+  if (items == NULL)
+    return NULL;
+  int failed = settle_list(s, items);
+  bool changed = false;
+  for (Py_ssize_t i = 0; !failed && i < PyTuple_GET_SIZE(tuple); i++)
+    changed |= PyList_GET_ITEM(items, i) != PyTuple_GET_ITEM(tuple, i);
+  if (!failed && !changed) {
+    result = Py_NewRef(tuple);
+  } else if (!failed) {
+    PyObject *args = PyTuple_Pack(1, items);
+    result = args == NULL ? NULL : PyTuple_Type.tp_new(Py_TYPE(tuple), args, NULL);
+    Py_XDECREF(args);
+  }
+  Py_DECREF(items);
+  return result;
+}
+
+// New reference to what shall stand in the place of value.
+static PyObject *settle(settler *s, PyObject *value) {
+  if (kind_is_plain_exact(value))
+    return Py_NewRef(value);
+  kind k = kind_of(s->st, value);
+  if (k == KIND_VIEW)
+    return settle_view(s, (view *)value);
+  if (k == KIND_ERROR)
+    return NULL;
+  if (k != KIND_LIST && k != KIND_DICT && k != KIND_TUPLE && k != KIND_OBJECT)
+    return Py_NewRef(value);
+  PyObject *address = PyLong_FromVoidPtr(value);
+  int seen = address == NULL ? -1 : PySet_Contains(s->seen, address);
+  if (seen == 0)
+    seen = PySet_Add(s->seen, address) < 0 ? -1 : 0;
+  Py_XDECREF(address);
+  if (seen != 0)
+    return seen < 0 ? NULL : Py_NewRef(value);
+  if (Py_EnterRecursiveCall(" while storing a value"))
+    return NULL;
+  PyObject *result = k == KIND_TUPLE ? settle_tuple(s, value) : Py_NewRef(value);
+  int failed = 0;
+  if (k == KIND_LIST) {
+    failed = settle_list(s, value);
+  } else if (k == KIND_DICT) {
+    failed = settle_dict(s, value);
+  } else if (k == KIND_OBJECT) {
+    PyObject *fields = PyObject_GenericGetDict(value, NULL);
+    if (fields == NULL)
+      PyErr_Clear(); // slots only: what they hold is wrapped when it is reached
+    else
+      failed = settle_dict(s, fields);
+    Py_XDECREF(fields);
+  }
+  Py_LeaveRecursiveCall();
+  if (failed)
+    Py_CLEAR(result);
+  return result;
+}
+
+int apply_settle(core *c, state *st) {
+  settler s = {c, st, PySet_New(NULL)};
+  int failed = s.seen == NULL ? -1 : 0;
+  for (size_t i = 0; !failed && i < c->n_dirty; i++) {
+    overlay *o = c->dirty[i]->pending;
+    PyObject *held[] = {o == NULL ? NULL : o->changed, o == NULL ? NULL : o->added,
+                        o == NULL ? NULL : o->full};
+    for (size_t k = 0; !failed && k < Py_ARRAY_LENGTH(held); k++) {
+      if (held[k] == NULL)
+        continue;
+      Py_INCREF(held[k]);
+      failed = PyDict_Check(held[k]) ? settle_dict(&s, held[k]) : settle_list(&s, held[k]);
+      Py_DECREF(held[k]);
+    }
+  }
+  Py_XDECREF(s.seen);
+  return failed;
+}

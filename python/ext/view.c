@@ -1,0 +1,304 @@
+// view.c: what all views have in common: birth, identity, death, refusal.
+//
+// A view is linked twice: into its scope, which makes it stale at its end, and into its node, so
+// that the same object seen at the same shape is the same view while anybody holds it.
+#include "ext.h"
+
+#define MAX_FREE_VIEWS 64
+
+bool view_is(state *st, PyObject *value) {
+  PyTypeObject *t = Py_TYPE(value);
+  return t == st->object_view || t == st->tracked_list || t == st->tracked_dict ||
+         t == st->frozen_list || t == st->frozen_dict || t == st->context_view;
+}
+
+static PyTypeObject *type_for(state *st, const node *n, const shape *s, const view *parent) {
+  bool writable = s->bits & THEUS_MAY_WRITE;
+  switch (n->kind) {
+  case KIND_LIST:
+    return writable ? st->tracked_list : st->frozen_list;
+  case KIND_DICT:
+    return writable ? st->tracked_dict : st->frozen_dict;
+  default:
+    return parent == NULL ? st->context_view : st->object_view;
+  }
+}
+
+PyObject *view_new(scope *s, node *n, shape *sh, view *parent, PyObject *key, Py_ssize_t index,
+                   uint8_t segment, bool self) {
+  for (view *v = n->views; v != NULL; v = v->twin)
+    if (v->shape == sh && v->scope == s && v->self == self)
+      return Py_NewRef((PyObject *)v);
+  state *st = s->engine->st;
+  PyTypeObject *type = type_for(st, n, sh, parent);
+  view *v = st->free_views;
+  if (v != NULL) {
+    st->free_views = v->next;
+    st->n_free_views--;
+    (void)PyObject_Init((PyObject *)v, type); // takes a reference to the heap type
+  } else if ((v = PyObject_GC_New(view, type)) == NULL) {
+    core_release(s->core, n);
+    return NULL;
+  }
+  v->node = n;
+  v->shape = sh;
+  v->scope = (scope *)Py_NewRef((PyObject *)s);
+  v->parent = (view *)Py_XNewRef((PyObject *)parent);
+  v->key = Py_XNewRef(key);
+  v->index = index;
+  v->segment = segment;
+  v->self = self;
+  v->twin = n->views;
+  n->views = v;
+  v->prev = NULL;
+  v->next = s->views;
+  if (s->views != NULL)
+    s->views->prev = v;
+  s->views = v;
+  s->core->live_views++;
+  PyObject_GC_Track((PyObject *)v);
+  return (PyObject *)v;
+}
+
+void view_detach(view *v) {
+  node *n = v->node;
+  scope *s = v->scope;
+  if (n == NULL)
+    return;
+  v->node = NULL;
+  view **link = &n->views;
+  while (*link != v)
+    link = &(*link)->twin;
+  *link = v->twin;
+  if (v->prev != NULL)
+    v->prev->next = v->next;
+  else
+    s->views = v->next;
+  if (v->next != NULL)
+    v->next->prev = v->prev;
+  s->core->live_views--;
+  core_release(s->core, n);
+}
+
+void view_dealloc(PyObject *self) {
+  view *v = (view *)self;
+  PyObject_GC_UnTrack(self);
+  Py_TRASHCAN_BEGIN(self, view_dealloc)
+  PyTypeObject *type = Py_TYPE(self);
+  state *st = state_of(type);
+  PyObject *dying[] = {(PyObject *)v->parent, v->key, (PyObject *)v->scope};
+  view_detach(v);
+  if (st->n_free_views < MAX_FREE_VIEWS) {
+    v->next = st->free_views;
+    st->free_views = v;
+    st->n_free_views++;
+  } else {
+    PyObject_GC_Del(self);
+  }
+  for (size_t i = 0; i < Py_ARRAY_LENGTH(dying); i++)
+    Py_XDECREF(dying[i]);
+  Py_DECREF(type);
+  Py_TRASHCAN_END
+}
+
+int view_traverse(PyObject *self, visitproc visit, void *arg) {
+  view *v = (view *)self;
+  Py_VISIT(Py_TYPE(self));
+  Py_VISIT(v->parent);
+  Py_VISIT(v->key);
+  Py_VISIT(v->scope);
+  return 0;
+}
+
+// Breaks cycles that run through a key. The scope is needed to refuse later uses and stays.
+int view_clear(PyObject *self) {
+  view *v = (view *)self;
+  view_detach(v);
+  Py_CLEAR(v->parent);
+  Py_CLEAR(v->key);
+  return 0;
+}
+
+PyObject *view_new_refused(PyTypeObject *type, PyObject *args, PyObject *kw) {
+  (void)args, (void)kw;
+  PyErr_Format(PyExc_TypeError, "%s cannot be created directly: views come from the ctx of a process",
+               type->tp_name);
+  return NULL;
+}
+
+PyObject *view_repr_stale(view *v) {
+  return PyUnicode_FromFormat("<stale %s of process '%U'>", Py_TYPE(v)->tp_name, v->scope->name);
+}
+
+PyObject *view_get_class(PyObject *self, void *unused) {
+  (void)unused;
+  view *v = (view *)self;
+  VIEW_CHECK(v);
+  return Py_NewRef((PyObject *)Py_TYPE(v->node->target));
+}
+
+// pickle, copy.copy and copy.deepcopy of a view give plain values.
+PyObject *view_copy(PyObject *self, PyObject *unused) {
+  (void)unused;
+  return plain_view((view *)self);
+}
+
+PyObject *view_deepcopy(PyObject *self, PyObject *memo) {
+  (void)memo;
+  return plain_view((view *)self);
+}
+
+PyObject *view_reduce(PyObject *self, PyObject *unused) {
+  (void)unused;
+  PyObject *module = PyImport_ImportModule("theus._values");
+  PyObject *restore = module == NULL ? NULL : PyObject_GetAttrString(module, "_restore");
+  PyObject *value = restore == NULL ? NULL : plain_view((view *)self);
+  PyObject *reduced = value == NULL ? NULL : Py_BuildValue("O(O)", restore, value);
+  Py_XDECREF(value);
+  Py_XDECREF(restore);
+  Py_XDECREF(module);
+  return reduced;
+}
+
+// ---- refusals -----------------------------------------------------------------------------------
+
+// One step as the kernel understands it. The text borrows from *held, which the caller releases.
+static int segment_of(theus_segment *out, uint8_t segment, PyObject *key, Py_ssize_t index,
+                      PyObject **held) {
+  *out = (theus_segment){0};
+  *held = NULL;
+  if (segment == THEUS_INT && key == NULL) {
+    out->kind = THEUS_INT;
+    out->number = index;
+    return 0;
+  }
+  if (segment != THEUS_ATTR && PyLong_Check(key)) {
+    int overflow;
+    out->number = PyLong_AsLongLongAndOverflow(key, &overflow);
+    if (overflow == 0) {
+      out->kind = THEUS_INT;
+      return 0;
+    }
+  }
+  out->kind = segment == THEUS_ATTR ? THEUS_ATTR : PyUnicode_Check(key) ? THEUS_TEXT : THEUS_OTHER;
+  PyObject *text = out->kind == THEUS_OTHER ? PyObject_Repr(key) : Py_NewRef(key);
+  PyObject *utf8 = text == NULL ? NULL : PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace");
+  Py_XDECREF(text);
+  if (utf8 == NULL)
+    return -1;
+  *held = utf8;
+  out->text = (theus_str){PyBytes_AS_STRING(utf8), (size_t)PyBytes_GET_SIZE(utf8)};
+  return 0;
+}
+
+typedef struct {
+  theus_segment *segments;
+  PyObject **held;
+  size_t n;
+} trail;
+
+static void trail_free(trail *t) {
+  for (size_t i = 0; i < t->n; i++)
+    Py_XDECREF(t->held[i]);
+  PyMem_Free(t->segments);
+  PyMem_Free(t->held);
+}
+
+// The path from the root to v, and one step below it if segment is not 0.
+static int trail_of(trail *t, view *v, uint8_t segment, PyObject *key, Py_ssize_t index) {
+  size_t n = segment != 0;
+  for (view *up = v; up->segment != 0; up = up->parent)
+    n++;
+  t->n = n;
+  t->segments = PyMem_Calloc(n + 1, sizeof(theus_segment));
+  t->held = PyMem_Calloc(n + 1, sizeof(PyObject *));
+  if (t->segments == NULL || t->held == NULL) {
+    t->n = 0;
+    PyErr_NoMemory();
+    return -1;
+  }
+  if (segment != 0) {
+    n--;
+    if (segment_of(&t->segments[n], segment, key, index, &t->held[n]) < 0)
+      return -1;
+  }
+  for (view *up = v; up->segment != 0; up = up->parent) {
+    n--;
+    if (segment_of(&t->segments[n], up->segment, up->key, up->index, &t->held[n]) < 0)
+      return -1;
+  }
+  return 0;
+}
+
+void *view_deny(view *v, uint32_t tried, uint8_t segment, PyObject *key, Py_ssize_t index,
+                const char *detail) {
+  engine *e = v->scope->engine;
+  trail t = {0};
+  if (engine_usable(e) == 0 && trail_of(&t, v, segment, key, index) == 0) {
+    theus_error err = {0};
+    theus_str text = {detail, strlen(detail)};
+    theus_status status =
+        e->api->deny(e->handle, v->scope->handle, tried, t.segments, t.n, text, &err);
+    errors_raise(e->st, status, &err);
+  }
+  trail_free(&t);
+  return NULL;
+}
+
+PyObject *view_path(view *v, uint8_t segment, PyObject *key, Py_ssize_t index) {
+  engine *e = v->scope->engine;
+  trail t = {0};
+  PyObject *text = NULL;
+  char stack[256], *buffer = stack;
+  if (engine_usable(e) == 0 && trail_of(&t, v, segment, key, index) == 0) {
+    size_t length = 0;
+    theus_error err = {0};
+    theus_status status =
+        e->api->path_spell(t.segments, t.n, buffer, sizeof(stack), &length, &err);
+    if (status == THEUS_OK && length > sizeof(stack)) {
+      buffer = PyMem_Malloc(length);
+      if (buffer != NULL)
+        status = e->api->path_spell(t.segments, t.n, buffer, length, &length, &err);
+    }
+    if (buffer == NULL)
+      PyErr_NoMemory();
+    else if (status != THEUS_OK)
+      errors_raise(e->st, status, &err);
+    else
+      text = PyUnicode_DecodeUTF8(buffer, (Py_ssize_t)length, "replace");
+  }
+  if (buffer != stack)
+    PyMem_Free(buffer);
+  trail_free(&t);
+  return text;
+}
+
+int view_log(view *v, shape *s, uint16_t op, uint8_t segment, PyObject *key, Py_ssize_t index,
+             PyObject *value, PyObject *old) {
+  core *c = v->scope->core;
+  bool heavy = s->zone == THEUS_HEAVY;
+  bool foreign = false;
+  if (v->node->kind == KIND_OBJECT)
+    foreign = apply_foreign(STATE(v), v->node->target);
+  else if (v->node->kind == KIND_DICT && key != NULL)
+    foreign = !kind_is_plain_exact(key);
+  uint16_t flags = (uint16_t)((heavy ? THEUS_RECORD_HEAVY : 0) |
+                              (foreign && !heavy ? THEUS_RECORD_FOREIGN : 0));
+  uint64_t nbytes = heavy && value != NULL ? heavy_nbytes(value) : 0;
+  if (core_record(v, s, v->node, op, flags, nbytes) < 0)
+    return -1;
+  if (c->writes == NULL)
+    return 0;
+  PyObject *path = view_path(v, segment, key, index);
+  PyObject *at = segment == 0 ? Py_NewRef(Py_None)
+                 : key != NULL ? Py_NewRef(key)
+                               : PyLong_FromSsize_t(index);
+  PyObject *entry = path == NULL || at == NULL
+                        ? NULL
+                        : delta_new(STATE(v), path, op, value, old, v->node->target, at);
+  int failed = entry == NULL ? -1 : PyList_Append(c->writes, entry);
+  Py_XDECREF(entry);
+  Py_XDECREF(at);
+  Py_XDECREF(path);
+  return failed;
+}
