@@ -38,6 +38,21 @@ func toSegment(in *C.theus_segment) (path.Segment, error) {
 	}
 }
 
+// toPath reads segments; their texts stay the caller's.
+func toPath(first C.theus_segment_in, count C.size_t) (path.Path, error) {
+	segments, err := borrowMany((*C.theus_segment)(first), count, "segments")
+	if err != nil {
+		return nil, err
+	}
+	where := make(path.Path, len(segments))
+	for i := range segments {
+		if where[i], err = toSegment(&segments[i]); err != nil {
+			return nil, err
+		}
+	}
+	return where, nil
+}
+
 //export theus_shape_child
 func theus_shape_child(handle C.theus_engine, shape C.theus_shape_id, segment C.theus_segment_in, out *C.theus_shape, failure *C.theus_error) C.theus_status {
 	return call(anEngine, uint64(handle), failure, func(e *engine.Engine) error {
@@ -79,15 +94,9 @@ func theus_deny(handle C.theus_engine, tx C.theus_tx, tried C.uint32_t, first C.
 		if err != nil {
 			return err
 		}
-		segments, err := borrowMany((*C.theus_segment)(first), count, "segments")
+		where, err := toPath(first, count)
 		if err != nil {
 			return err
-		}
-		where := make(path.Path, len(segments))
-		for i := range segments {
-			if where[i], err = toSegment(&segments[i]); err != nil {
-				return err
-			}
 		}
 		what, err := borrow(detail)
 		if err != nil {

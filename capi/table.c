@@ -22,6 +22,7 @@ static const theus_api api = {
     .tx_applied = theus_tx_applied,
     .tx_retract = theus_tx_retract,
     .path_canonical = theus_path_canonical,
+    .path_spell = theus_path_spell,
     .zone_of = theus_zone_of,
     .decide = theus_decide,
     .panic = theus_panic,
