@@ -65,8 +65,8 @@ check: build ## Static checks: format, vet, staticcheck, ruff, mypy, C warnings 
 	CFLAGS=-Werror $(PY) setup.py --quiet build_ext --build-lib build/check --build-temp build/check
 
 .PHONY: test-go
-test-go: tools ## The kernel in Go: with the race detector, without cgo, and for the browser and WASI
-	go test -race $(CORE)
+test-go: tools ## The kernel in Go: with the race detector and dear assertions, without cgo, for the browser and WASI
+	go test -race -tags invariants $(CORE)
 	CGO_ENABLED=0 go test $(CORE)
 	GOOS=js GOARCH=wasm go build $(CORE)
 	GOOS=wasip1 GOARCH=wasm go build $(CORE)

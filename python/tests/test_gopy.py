@@ -113,7 +113,7 @@ def questions(chance: random.Random, declared: list[str]) -> list[str]:
 
 def test_paths(oracle: Oracle, chance: random.Random) -> None:
     """Law: both bindings spell every path alike, find the same zone, and refuse alike."""
-    paths = [any_path(chance, 0.3) for _ in range(1500 * MORE)]
+    paths = [any_path(chance, 0.3) for _ in range(11000 * MORE)]
     ours = [answered(lambda p: [_kernel.canonical(p), _kernel.zone_of(p)], p) for p in paths]
     assert dict(zip(paths, oracle(paths=paths), strict=True)) == dict(zip(paths, ours, strict=True))
 
@@ -121,7 +121,7 @@ def test_paths(oracle: Oracle, chance: random.Random) -> None:
 def test_contracts(oracle: Oracle, engine: TheusEngine, chance: random.Random) -> None:
     """Law: both bindings grant the same rights on every path, and refuse the same contracts."""
     granted = refused = 0
-    for number in range(500 * MORE):
+    for number in range(1000 * MORE):
         name = f"process {number}"
         inputs, outputs = any_contract(chance)
         paths = questions(chance, inputs + outputs)
