@@ -66,8 +66,8 @@ def answered(function: Callable[..., Any], *arguments: Any) -> Any:
     """Give what our binding returns, or its refusal, in the words of the oracle."""
     try:
         return function(*arguments)
-    except (ValueError, TheusError) as refusal:
-        return {"error": str(refusal).split("\n")[0]}
+    except (ValueError, KeyError, TheusError) as refusal:
+        return {"error": refusal.args[0].split("\n")[0]}
 
 
 def any_step(chance: random.Random) -> str:

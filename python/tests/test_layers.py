@@ -18,10 +18,10 @@ EXTENSION = sorted((ROOT / "python" / "ext").glob("*.[ch]"))
 C_STANDARD = {
     "assert.h", "ctype.h", "errno.h", "float.h", "inttypes.h", "limits.h", "stdalign.h",
     "stdarg.h", "stdatomic.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h",
-    "stdnoreturn.h", "string.h",
+    "stdnoreturn.h", "string.h", "time.h",
 }  # fmt: skip
-# loader.c opens libtheus and watches for fork(); nothing else deals with the system.
-BEYOND = {"loader.c": {"dlfcn.h", "pthread.h"}}
+# What else deals with the system: opening libtheus and watching for fork(), and waiting for a turn.
+BEYOND = {"loader.c": {"dlfcn.h", "pthread.h"}, "scope.c": {"pthread.h"}}
 
 
 def run(script: str) -> dict[str, str]:
