@@ -189,6 +189,17 @@ static void paths(void) {
   OK(api->path_canonical(str("domain.a"), NULL, 0, &len, &err));
   CHECK(len == 12);
   REFUSED(THEUS_INVALID, "", api->path_canonical(str("a..b"), buf, sizeof buf, &len, &err));
+  theus_segment walked[3] = {{.kind = THEUS_ATTR, .text = str("domain_ctx")},
+                             {.kind = THEUS_TEXT, .text = str("a.b")},
+                             {.kind = THEUS_INT, .number = -1}};
+  OK(api->path_spell(walked, 3, buf, sizeof buf, &len, &err));
+  CHECK(len == 21 && memcmp(buf, "domain_ctx[\"a.b\"][-1]", len) == 0);
+  buf[0] = '#';
+  OK(api->path_spell(walked, 3, buf, len - 1, &len, &err));
+  CHECK(len == 21 && buf[0] == '#');
+  REFUSED(THEUS_INVALID, "segments", api->path_spell(NULL, 3, buf, sizeof buf, &len, &err));
+  walked[1].kind = 0;
+  REFUSED(THEUS_INVALID, "kind", api->path_spell(walked, 3, buf, sizeof buf, &len, &err));
   uint32_t zone = 99;
   OK(api->zone_of(str("domain.heavy_net.meta_loss"), &zone, &err));
   CHECK(zone == THEUS_HEAVY);
