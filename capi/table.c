@@ -19,6 +19,7 @@ static const theus_api api = {
     .deny = theus_deny,
     .tx_begin = theus_tx_begin,
     .tx_finish = theus_tx_finish,
+    .tx_report = theus_tx_report,
     .tx_applied = theus_tx_applied,
     .tx_retract = theus_tx_retract,
     .path_canonical = theus_path_canonical,

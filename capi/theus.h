@@ -206,7 +206,17 @@ typedef struct theus_action {
   theus_tx tx;       // RUN: the transaction that began
   uint64_t version;  // APPLY, COMMIT, DONE after a commit: the version this commit makes
   theus_shape root;  // RUN: the shape of the system context under this contract
+  uint32_t leased;   // RUN: 1 if later runs of this process may begin without asking
+  uint32_t reserved;
 } theus_action;
+
+// A lease saves the crossing at the start of a run. A top-level process whose RUN was leased may
+// be begun by the host alone, with the same root, as long as no other transaction of the engine
+// runs and until a call on the engine returns THEUS_POISONED, THEUS_PANIC or THEUS_CLOSED.
+//   * If something needs the kernel while it runs (a denial, a nested process, another thread that
+//     wants its turn), the host begins it then, with theus_tx_begin, and goes on as usual.
+//   * If it ends without that, theus_tx_report tells all of it at once, in one crossing; a run
+//     that returned and wrote nothing need not be told at all.
 
 // theus_info describes the library; zero-terminated, static, never freed.
 typedef struct theus_info {
@@ -337,6 +347,17 @@ extern theus_status theus_tx_begin(theus_engine engine, theus_process process, t
 extern theus_status theus_tx_finish(theus_tx tx, theus_outcome outcome, theus_records_in records,
                                     size_t n_records, theus_action *next, theus_error *err);
 
+// theus_tx_report tells of a whole run that began and ended under a lease: what it wrote and how it
+// ended. It stands for theus_tx_begin and theus_tx_finish.
+//
+// Returns as theus_tx_finish; next->tx names the transaction where *next is APPLY
+//         THEUS_BUSY         another transaction runs: the host broke the lease; nothing happened
+// Owns:   borrows the records for the call.
+// Thread: the thread that ran the process.
+extern theus_status theus_tx_report(theus_engine engine, theus_process process,
+                                    theus_outcome outcome, theus_records_in records,
+                                    size_t n_records, theus_action *next, theus_error *err);
+
 // theus_tx_applied answers APPLY: whether all writes stand, or none.
 //
 // Returns THEUS_OK           *next is DONE with the published version, or DROP
@@ -425,6 +446,8 @@ typedef struct theus_api {
   theus_status (*tx_begin)(theus_engine, theus_process, theus_tx, theus_action *, theus_error *);
   theus_status (*tx_finish)(theus_tx, theus_outcome, theus_records_in, size_t, theus_action *,
                             theus_error *);
+  theus_status (*tx_report)(theus_engine, theus_process, theus_outcome, theus_records_in, size_t,
+                            theus_action *, theus_error *);
   theus_status (*tx_applied)(theus_tx, uint32_t, theus_action *, theus_error *);
   theus_status (*tx_retract)(theus_engine, uint64_t, theus_error *);
   theus_status (*path_canonical)(theus_str, char *, size_t, size_t *, theus_error *);

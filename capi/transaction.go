@@ -48,6 +48,24 @@ func theus_tx_finish(tx C.theus_tx, outcome C.theus_outcome, first C.theus_recor
 	})
 }
 
+//export theus_tx_report
+func theus_tx_report(handle C.theus_engine, process C.theus_process, outcome C.theus_outcome, first C.theus_records_in, count C.size_t, next *C.theus_action, failure *C.theus_error) C.theus_status {
+	return call(anEngine, uint64(handle), failure, func(e *engine.Engine) error {
+		if next == nil {
+			return missing("next")
+		}
+		log, err := borrowMany((*transaction.Record)(unsafe.Pointer(first)), count, "records")
+		if err != nil {
+			return err
+		}
+		action, err := e.Report(registry.ID(process), transaction.Outcome(outcome), log)
+		if action.Step != 0 {
+			*next = toAction(uint64(handle), action)
+		}
+		return err
+	})
+}
+
 //export theus_tx_applied
 func theus_tx_applied(tx C.theus_tx, allStand C.uint32_t, next *C.theus_action, failure *C.theus_error) C.theus_status {
 	return call(transacted, uint64(tx), failure, func(e *engine.Engine) error {

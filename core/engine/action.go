@@ -19,9 +19,10 @@ const (
 type Action struct {
 	Step    transaction.Step
 	Raise   Raise          // Drop
-	Tx      transaction.ID // Run: the transaction that began
+	Tx      transaction.ID // Run: the transaction that began; Apply of a Report: the same
 	Version uint64         // Apply, Commit, and Done after an Apply: the version the commit makes
 	Root    guard.Shape    // Run: the shape of the system context under this contract
+	Leased  bool           // Run: the host may begin this process again without asking, see Report
 }
 
 // raise maps the end of a process to what its caller gets.

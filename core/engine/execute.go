@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"github.com/theus-project/theus/core/fault"
 	"github.com/theus-project/theus/core/registry"
 	"github.com/theus-project/theus/core/transaction"
 )
@@ -10,6 +11,10 @@ import (
 func (e *Engine) Begin(process registry.ID, outer transaction.ID) (Action, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	return e.beginLocked(process, outer)
+}
+
+func (e *Engine) beginLocked(process registry.ID, outer transaction.ID) (Action, error) {
 	if err := e.open(); err != nil {
 		return Action{}, err
 	}
@@ -35,7 +40,12 @@ func (e *Engine) Begin(process registry.ID, outer transaction.ID) (Action, error
 	if t == nil {
 		return Action{Step: transaction.Wait}, nil
 	}
-	return Action{Step: transaction.Run, Tx: t.ID(), Root: e.scopes.get(index).root}, nil
+	return Action{
+		Step:   transaction.Run,
+		Tx:     t.ID(),
+		Root:   e.scopes.get(index).root,
+		Leased: outer == 0 && process != Edit,
+	}, nil
 }
 
 // Finish takes what a process wrote and how it ended. The action is Apply, Commit, Keep, Drop or
@@ -44,6 +54,30 @@ func (e *Engine) Begin(process registry.ID, outer transaction.ID) (Action, error
 func (e *Engine) Finish(tx transaction.ID, outcome transaction.Outcome, log []transaction.Record) (Action, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	return e.finishLocked(tx, outcome, log)
+}
+
+// Report is Begin and Finish of a run that the host began under a lease: the answer to Begin was
+// known, since nothing else ran and a registered process never changes. A host that breaks the
+// lease, by running two at once, gets fault.Busy.
+func (e *Engine) Report(process registry.ID, outcome transaction.Outcome, log []transaction.Record) (Action, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	begun, err := e.beginLocked(process, 0)
+	if err != nil {
+		return Action{}, err
+	}
+	if begun.Step == transaction.Wait {
+		return Action{}, fault.New(fault.Busy, "a run under a lease ended while another transaction was in charge")
+	}
+	next, err := e.finishLocked(begun.Tx, outcome, log)
+	if next.Step == transaction.Apply {
+		next.Tx = begun.Tx
+	}
+	return next, err
+}
+
+func (e *Engine) finishLocked(tx transaction.ID, outcome transaction.Outcome, log []transaction.Record) (Action, error) {
 	t, err := e.findLocked(tx)
 	if err != nil {
 		return Action{}, err

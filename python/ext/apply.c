@@ -89,15 +89,6 @@ static void journal_end(journal *j, bool failed) {
 
 // ---- objects --------------------------------------------------------------------------------------
 
-bool apply_foreign(state *st, PyObject *target) {
-  PyTypeObject *type = Py_TYPE(target);
-  if (type->tp_setattro == PyObject_GenericSetAttr)
-    return false;
-  return st->locked_setattr == NULL ||
-         _PyType_Lookup(type, st->s_setattr) != st->locked_setattr ||
-         _PyType_Lookup(type, st->s_delattr) != st->locked_delattr;
-}
-
 // Whether the instance itself holds name: its class may have a value of the same name.
 static int in_instance(PyObject *target, PyObject *name) {
   PyObject *dict = PyObject_GenericGetDict(target, NULL);
@@ -166,7 +157,7 @@ static int remember_all_fields(journal *j, PyObject *target) {
 }
 
 static int apply_object(state *st, node *n, journal *j, bool exact) {
-  bool foreign = apply_foreign(st, n->target);
+  bool foreign = kind_facts(st, n->target) & TYPE_FOREIGN;
   if (foreign && remember_all_fields(j, n->target) < 0)
     return -1;
   Py_ssize_t pos = 0;

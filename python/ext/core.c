@@ -20,10 +20,30 @@ core *core_new(void) {
   return c;
 }
 
-static void node_free(node *n) {
+#define MAX_FREE_NODES 64
+
+// Nodes come and go with every view: a few are kept, chained through `views`.
+static node *node_new(core *c) {
+  node *n = c->free_nodes;
+  if (n == NULL)
+    return PyMem_Calloc(1, sizeof(node));
+  c->free_nodes = (node *)n->views;
+  c->n_free--;
+  memset(n, 0, sizeof(node));
+  return n;
+}
+
+static void node_free(core *c, node *n) {
   PyObject *target = n->target;
-  overlay_free(n->pending);
-  PyMem_Free(n);
+  overlay *pending = n->pending;
+  if (c->n_free < MAX_FREE_NODES) {
+    n->views = (view *)c->free_nodes;
+    c->free_nodes = n;
+    c->n_free++;
+  } else {
+    PyMem_Free(n);
+  }
+  overlay_free(pending);
   Py_DECREF(target);
 }
 
@@ -49,7 +69,7 @@ void core_clear(core *c) {
     if (n != NULL) {
       c->slots[i] = NULL;
       left--;
-      node_free(n);
+      node_free(c, n);
     }
   }
   if (c->mask + 1 > 4096) { // do not carry the memory of one large run for ever
@@ -76,6 +96,11 @@ void core_free(core *c) {
   if (c == NULL)
     return;
   core_clear(c);
+  while (c->free_nodes != NULL) {
+    node *n = c->free_nodes;
+    c->free_nodes = (node *)n->views;
+    PyMem_Free(n);
+  }
   PyMem_Free(c->slots);
   PyMem_Free(c->log);
   PyMem_Free(c->dirty);
@@ -127,7 +152,7 @@ node *core_node(core *c, PyObject *target, kind k) {
     for (at = home(c, target); c->slots[at] != NULL; at = (at + 1) & c->mask)
       ;
   }
-  node *n = PyMem_Calloc(1, sizeof(node));
+  node *n = node_new(c);
   if (n == NULL)
     return (node *)PyErr_NoMemory();
   n->target = Py_NewRef(target);
@@ -153,7 +178,7 @@ void core_release(core *c, node *n) {
   }
   c->slots[at] = NULL;
   c->used--;
-  node_free(n);
+  node_free(c, n);
 }
 
 // ---- savepoints ---------------------------------------------------------------------------------

@@ -21,22 +21,19 @@ int engine_usable(engine *e) {
   return -1;
 }
 
-static int load_lock_hooks(state *st) {
-  if (st->locked_setattr != NULL)
+void *engine_raise(engine *e, theus_status status, theus_error *err) {
+  if (status == THEUS_POISONED || status == THEUS_PANIC || status == THEUS_CLOSED)
+    e->leases++;
+  return errors_raise(e->st, status, err);
+}
+
+static int load_mixin(state *st) {
+  if (st->locked_mixin != NULL)
     return 0;
   PyObject *module = PyImport_ImportModule("theus._context");
-  PyObject *mixin = module == NULL ? NULL : PyObject_GetAttrString(module, "LockedContextMixin");
-  PyObject *set = mixin == NULL ? NULL : PyObject_GetAttr(mixin, st->s_setattr);
-  PyObject *del = set == NULL ? NULL : PyObject_GetAttr(mixin, st->s_delattr);
-  Py_XDECREF(mixin);
+  st->locked_mixin = module == NULL ? NULL : PyObject_GetAttrString(module, "LockedContextMixin");
   Py_XDECREF(module);
-  if (del == NULL) {
-    Py_XDECREF(set);
-    return -1;
-  }
-  st->locked_setattr = set;
-  st->locked_delattr = del;
-  return 0;
+  return st->locked_mixin == NULL ? -1 : 0;
 }
 
 static int engine_init(PyObject *op, PyObject *args, PyObject *kwargs) {
@@ -55,7 +52,7 @@ static int engine_init(PyObject *op, PyObject *args, PyObject *kwargs) {
   }
   e->st = state_of(Py_TYPE(op));
   const theus_api *api = loader_api(e->st);
-  if (api == NULL || load_lock_hooks(e->st) < 0)
+  if (api == NULL || load_mixin(e->st) < 0)
     return -1;
   if ((e->processes = PyDict_New()) == NULL || (e->listeners = PyList_New(0)) == NULL)
     return -1;
@@ -65,12 +62,13 @@ static int engine_init(PyObject *op, PyObject *args, PyObject *kwargs) {
   (void)api->describe(&info); // cannot fail
   theus_status status = api->engine_new(&options, &e->handle, &err);
   if (status != THEUS_OK) {
-    errors_raise(e->st, status, &err);
+    engine_raise(e, status, &err);
     return -1;
   }
   e->api = api;
   e->zone_prefixes = info.zone_prefixes;
   e->generation = loader_generation();
+  e->leases = 1;
   e->strict = strict;
   e->ctx = Py_NewRef(ctx);
   return 0;
@@ -171,7 +169,7 @@ static PyObject *engine_register(PyObject *op, PyObject *args) {
   theus_error err = {0};
   theus_status status = e->api->process_register(e->handle, &declared, &p->id, &err);
   if (status != THEUS_OK)
-    errors_raise(e->st, status, &err);
+    engine_raise(e, status, &err);
   else if (PyDict_SetItem(e->processes, name, (PyObject *)p) == 0)
     goto done;
 error:
@@ -219,7 +217,7 @@ static process *find(engine *e, PyObject *name) {
   if (status == THEUS_OK)
     PyErr_Format(PyExc_SystemError, "the kernel knows process '%U' but the engine does not", name);
   else
-    errors_raise(e->st, status, &err);
+    engine_raise(e, status, &err);
   return NULL;
 }
 
@@ -290,14 +288,14 @@ static PyObject *engine_permission(PyObject *op, PyObject *args) {
   theus_status status =
       e->api->decide(e->handle, p->id, (theus_str){path, (size_t)length}, &shape, &err);
   return status == THEUS_OK ? Py_BuildValue("ii", shape.bits, shape.zone)
-                            : errors_raise(e->st, status, &err);
+                            : engine_raise(e, status, &err);
 }
 
 static PyObject *engine_panic(PyObject *op, PyObject *unused) {
   (void)unused;
   engine *e = (engine *)op;
   theus_error err = {0};
-  return engine_usable(e) < 0 ? NULL : errors_raise(e->st, e->api->panic(e->handle, &err), &err);
+  return engine_usable(e) < 0 ? NULL : engine_raise(e, e->api->panic(e->handle, &err), &err);
 }
 
 static PyObject *engine_on_commit(PyObject *op, PyObject *listener) {

@@ -3,6 +3,7 @@
 
 static const char *const CLASS_OF[] = {
     [THEUS_INVALID] = "ContractDefinitionError",
+    [THEUS_NOT_FOUND] = "UnknownProcessError",
     [THEUS_READ] = "AccessDeniedError",
     [THEUS_WRITE] = "AccessDeniedError",
     [THEUS_FROZEN] = "FrozenInputError",
@@ -36,10 +37,6 @@ void *errors_raise(state *st, theus_status status, theus_error *err) {
   PyObject *type = NULL, *error = NULL, *args = NULL, *kwargs = NULL;
   if (message == NULL || process == NULL || path == NULL || hint == NULL)
     goto done;
-  if (status == THEUS_NOT_FOUND) {
-    PyErr_SetObject(PyExc_KeyError, message);
-    goto done;
-  }
   if (name == NULL) {
     PyErr_Format(PyExc_SystemError, "the kernel answered with status %d: %U", (int)status, message);
     goto done;
@@ -67,7 +64,7 @@ done:
 }
 
 void *errors_stale(view *v) {
-  state *st = state_of(Py_TYPE(v));
+  state *st = STATE(v);
   PyObject *type = errors_class(st, "StaleViewError");
   if (type == NULL)
     return NULL;

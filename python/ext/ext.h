@@ -51,15 +51,23 @@ typedef enum {
   KIND_UNSUPPORTED, // refused at the door, unless HEAVY
 } kind;
 
+// What assigning to an instance of a type means.
+enum {
+  TYPE_FOREIGN = 1, // its class has a __setattr__ of its own: user code runs at commit
+  TYPE_FROZEN = 2,  // a frozen dataclass
+  TYPE_DICT = 4,    // instances can hold any name
+};
+
 typedef struct {
   PyTypeObject *type; // borrowed; valid while version matches
   unsigned int version;
-  int kind;
+  uint8_t kind, facts;
 } kind_slot;
 
 #define KIND_SLOTS 256
 
 kind kind_of(state *st, PyObject *value);
+unsigned kind_facts(state *st, PyObject *object); // TYPE_FOREIGN ..., of an instance of a class
 int kind_is_plain_exact(PyObject *value);
 
 // ---- module state (module.c) ----------------------------------------------------------------
@@ -72,15 +80,17 @@ struct state {
   PyObject *errors;                               // the module theus.errors
   PyObject *removed;                              // the tombstone: "deleted", which is not None
   PyObject *keys_view, *values_view, *items_view; // of collections.abc
-  PyObject *locked_setattr, *locked_delattr;      // of LockedContextMixin, NULL until needed
+  PyObject *locked_mixin;                         // LockedContextMixin, NULL until the first engine
   PyObject *s_domain_ctx, *s_global_ctx, *s_local, *s_log, *s_class, *s_setattr, *s_delattr;
-  PyObject *s_dict, *s_getattr, *s_edit, *s_resolve;
+  PyObject *s_dict, *s_getattr, *s_edit, *s_resolve, *s_lock_manager;
   PyTypeObject *process_type;
   destructor python_dealloc;                      // what every class written in Python has
   unsigned long applying; // thread that is carrying out a commit, 0: none
   kind_slot kinds[KIND_SLOTS];
   view *free_views;
   int n_free_views;
+  scope *free_scopes;
+  int n_free_scopes;
 };
 
 extern struct PyModuleDef kernel_module;
@@ -127,6 +137,8 @@ void shape_free(shape *s);
 struct process {
   PyObject_HEAD
   theus_process id;
+  unsigned lease; // equal to the engine's: it may begin at top level without asking
+  shape *root;    // and this is its root shape; borrowed from the engine
   PyObject *name;
   PyObject *func;
   PyObject *errors; // tuple of classes and names
@@ -140,6 +152,7 @@ struct engine {
   const char *zone_prefixes; // static text of the library
   theus_engine handle;
   unsigned generation; // of the loader when this engine was opened
+  unsigned leases;     // grows when the kernel refused something: all leases end
   bool strict, closed;
   PyObject *ctx;
   PyObject *processes; // dict name -> process
@@ -154,6 +167,8 @@ struct engine {
 };
 
 int engine_usable(engine *e); // 0, or -1 with an exception: closed, forked
+// errors_raise for a call on an engine; ends its leases where the kernel refuses further work.
+void *engine_raise(engine *e, theus_status status, theus_error *err);
 process *process_new(state *st, PyObject *name, PyObject *func, PyObject *errors, bool contract);
 extern PyType_Spec engine_spec, process_spec, edit_spec, scope_spec;
 extern PyStructSequence_Desc delta_desc, commit_desc;
@@ -162,12 +177,13 @@ extern PyStructSequence_Desc delta_desc, commit_desc;
 
 struct scope {
   PyObject_HEAD
+  state *st;      // of the module, which outlives every scope
   engine *engine; // owned while running, NULL afterwards
   process *proc;  // owned while running; NULL for edit()
   PyObject *name; // owned for life: stale views name their process
   core *core;     // owned by the outermost scope; NULL once ended
   scope *outer;   // owned
-  theus_tx handle;
+  theus_tx handle; // 0: leased, the kernel has not been told yet
   size_t mark;    // records that were there when it began
   view *views;    // live views of this scope
   shape *root;
@@ -178,6 +194,7 @@ struct scope {
 
 scope *scope_begin(engine *e, process *p); // new; waits for its turn
 PyObject *scope_context(scope *s);         // new: the context view
+theus_tx scope_handle(scope *s);           // tells the kernel about a leased run; 0 with an exception
 // Ends the run. result: stolen, NULL with an exception set if the process failed. Returns the
 // plain result, new, or NULL with the exception the caller shall see. s stays owned by the caller.
 PyObject *scope_finish(scope *s, PyObject *result, theus_outcome outcome);
@@ -233,6 +250,8 @@ typedef struct savepoint {
 struct core {
   node **slots;
   size_t mask, used;
+  node *free_nodes; // kept for reuse, chained through `views`
+  int n_free;
   theus_record *log;
   size_t n_log, cap_log;
   node **dirty; // in order of their first write
@@ -286,7 +305,6 @@ PyObject *list_full(core *c, node *n); // borrowed: a list that may be changed f
 
 // Commit (apply.c).
 int apply_all(core *c, state *st); // all stand, or none and an exception
-bool apply_foreign(state *st, PyObject *target); // assigning to it runs user code
 int apply_settle(core *c, state *st); // before a commit: replace views inside pending values
 
 // ---- views (view.c) -----------------------------------------------------------------------------
@@ -305,7 +323,7 @@ struct view {
   bool self;         // may use the _names of its own object: the self of a method
 };
 
-#define STATE(v) ((v)->scope->engine->st)
+#define STATE(v) ((v)->scope->st)
 #define VIEW_CHECK(v)                                                                              \
   do {                                                                                             \
     if ((v)->node == NULL)                                                                         \

@@ -87,22 +87,70 @@ static kind classify(state *st, PyObject *value) {
   return is_python_class(st, t) ? KIND_OBJECT : KIND_UNSUPPORTED;
 }
 
+static bool is_frozen_dataclass(PyTypeObject *type) {
+  PyObject *params = PyObject_GetAttrString((PyObject *)type, "__dataclass_params__");
+  PyObject *frozen = params == NULL ? NULL : PyObject_GetAttrString(params, "frozen");
+  bool yes = frozen == Py_True;
+  Py_XDECREF(frozen);
+  Py_XDECREF(params);
+  PyErr_Clear(); // a class without these is not a frozen dataclass
+  return yes;
+}
+
+// Whether assigning to an instance runs code of its class. The lock of theus.context does not
+// count: a commit is exactly what it lets pass.
+static bool is_foreign(state *st, PyTypeObject *type) {
+  if (type->tp_setattro == PyObject_GenericSetAttr)
+    return false;
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(type->tp_mro); i++) {
+    PyTypeObject *base = (PyTypeObject *)PyTuple_GET_ITEM(type->tp_mro, i);
+    if (base == &PyBaseObject_Type || (PyObject *)base == st->locked_mixin)
+      continue;
+    if (!(base->tp_flags & Py_TPFLAGS_HEAPTYPE) || base->tp_dict == NULL ||
+        PyDict_Contains(base->tp_dict, st->s_setattr) != 0 ||
+        PyDict_Contains(base->tp_dict, st->s_delattr) != 0)
+      return true;
+  }
+  return false;
+}
+
+static unsigned facts_of(state *st, PyTypeObject *type) {
+  bool foreign = is_foreign(st, type);
+  bool dict = type->tp_dictoffset != 0;
+#ifdef Py_TPFLAGS_MANAGED_DICT
+  dict = dict || (type->tp_flags & Py_TPFLAGS_MANAGED_DICT);
+#endif
+  return (foreign ? TYPE_FOREIGN : 0) | (is_frozen_dataclass(type) ? TYPE_FROZEN : 0) |
+         (dict ? TYPE_DICT : 0);
+}
+
 // The answer is cached per type: direct-mapped, checked by the type's version tag, so that a
 // changed or recycled type misses and no class is kept alive.
+static kind_slot *slot_of(state *st, PyTypeObject *t) {
+  return &st->kinds[((uintptr_t)t >> 5) & (KIND_SLOTS - 1)];
+}
+
+static bool hit(const kind_slot *slot, PyTypeObject *t) {
+  return slot->type == t && slot->version == t->tp_version_tag && slot->version != 0;
+}
+
 kind kind_of(state *st, PyObject *value) {
   if (kind_is_plain_exact(value))
     return KIND_PLAIN;
   PyTypeObject *t = Py_TYPE(value);
-  kind_slot *slot = &st->kinds[((uintptr_t)t >> 5) & (KIND_SLOTS - 1)];
-  unsigned int version = t->tp_version_tag;
-  if (slot->type == t && slot->version == version && version != 0)
+  kind_slot *slot = slot_of(st, t);
+  if (hit(slot, t))
     return (kind)slot->kind;
   kind k = classify(st, value);
   bool per_value = t == &PyCFunction_Type || t == &PyMethod_Type;
-  if (k != KIND_ERROR && version != 0 && !per_value) {
-    slot->type = t;
-    slot->version = version;
-    slot->kind = k;
-  }
+  if (k != KIND_ERROR && !per_value)
+    *slot = (kind_slot){t, t->tp_version_tag, (uint8_t)k,
+                        k == KIND_OBJECT ? (uint8_t)facts_of(st, t) : 0};
   return k;
+}
+
+unsigned kind_facts(state *st, PyObject *object) {
+  PyTypeObject *t = Py_TYPE(object);
+  kind_slot *slot = slot_of(st, t);
+  return hit(slot, t) ? slot->facts : facts_of(st, t);
 }

@@ -110,7 +110,7 @@ static int intern_names(state *st) {
       {&st->s_class, "__class__"},       {&st->s_setattr, "__setattr__"},
       {&st->s_delattr, "__delattr__"},   {&st->s_dict, "__dict__"},
       {&st->s_getattr, "__getattr__"},   {&st->s_edit, "edit"},
-      {&st->s_resolve, "_resolve"},
+      {&st->s_resolve, "_resolve"},      {&st->s_lock_manager, "_lock_manager"},
   };
   for (size_t i = 0; i < Py_ARRAY_LENGTH(names); i++)
     if ((*names[i].slot = PyUnicode_InternFromString(names[i].text)) == NULL)
@@ -166,8 +166,8 @@ static size_t owned(state *st, PyObject **refs[]) {
       (PyObject **)&st->tracked_dict, (PyObject **)&st->frozen_dict,  (PyObject **)&st->list_iter,
       (PyObject **)&st->dict_iter,    (PyObject **)&st->method_type,  (PyObject **)&st->process_type,
       &st->errors,                    &st->removed,                   &st->keys_view,
-      &st->values_view,               &st->items_view,                &st->locked_setattr,
-      &st->locked_delattr,            &st->s_domain_ctx,              &st->s_global_ctx,
+      &st->values_view,               &st->items_view,                &st->locked_mixin,
+      &st->s_lock_manager,            &st->s_domain_ctx,              &st->s_global_ctx,
       &st->s_local,                   &st->s_log,                     &st->s_class,
       &st->s_setattr,                 &st->s_delattr,                 &st->s_dict,
       &st->s_getattr,                 &st->s_edit,                    &st->s_resolve,
@@ -201,7 +201,11 @@ static void kernel_free(void *module) {
     st->free_views = v->next;
     PyObject_GC_Del(v);
   }
-  st->n_free_views = 64; // views that die after the module are not kept
+  while (st->free_scopes != NULL) {
+    scope *s = st->free_scopes;
+    st->free_scopes = s->outer;
+    PyObject_GC_Del(s);
+  }
   (void)kernel_clear((PyObject *)module); // always 0
 }
 

@@ -179,20 +179,11 @@ static PyObject *object_getattro(PyObject *op, PyObject *name) {
 
 // ---- writing ------------------------------------------------------------------------------------
 
-static bool is_frozen_dataclass(PyTypeObject *type) {
-  PyObject *params = PyObject_GetAttrString((PyObject *)type, "__dataclass_params__");
-  PyObject *frozen = params == NULL ? NULL : PyObject_GetAttrString(params, "frozen");
-  bool yes = frozen == Py_True;
-  Py_XDECREF(frozen);
-  Py_XDECREF(params);
-  PyErr_Clear(); // a class without these is not a frozen dataclass
-  return yes;
-}
-
 // Refuses now what could not be applied later: a name the class has no room for, a read-only
 // attribute, a frozen dataclass. 0, or -1 with Python's own error.
-static int check_assignable(PyTypeObject *type, PyObject *descr, PyObject *name) {
-  if (is_frozen_dataclass(type)) {
+static int check_assignable(state *st, PyObject *target, PyObject *descr, PyObject *name) {
+  unsigned facts = kind_facts(st, target);
+  if (facts & TYPE_FROZEN) {
     PyObject *module = PyImport_ImportModule("dataclasses");
     PyObject *error = module == NULL ? NULL : PyObject_GetAttrString(module, "FrozenInstanceError");
     if (error != NULL)
@@ -201,15 +192,11 @@ static int check_assignable(PyTypeObject *type, PyObject *descr, PyObject *name)
     Py_XDECREF(module);
     return -1;
   }
-  bool dict = type->tp_dictoffset != 0;
-#ifdef Py_TPFLAGS_MANAGED_DICT
-  dict = dict || (type->tp_flags & Py_TPFLAGS_MANAGED_DICT);
-#endif
-  if (!dict && (descr == NULL || Py_TYPE(descr)->tp_descr_set == NULL)) {
+  if (!(facts & TYPE_DICT) && (descr == NULL || Py_TYPE(descr)->tp_descr_set == NULL)) {
     PyErr_Format(PyExc_AttributeError,
                  descr == NULL ? "'%s' object has no attribute '%U'"
                                : "'%s' object attribute '%U' is read-only",
-                 type->tp_name, name);
+                 Py_TYPE(target)->tp_name, name);
     return -1;
   }
   return 0;
@@ -236,8 +223,12 @@ static int set_property(view *v, PyObject *descr, PyObject *name, PyObject *valu
 // HEAVY: straight to the object, logged without its bytes, not rolled back.
 static int set_heavy(view *v, shape *s, PyObject *name, PyObject *value) {
   PyObject *target = v->node->target;
-  int failed = apply_foreign(STATE(v), target) ? PyObject_SetAttr(target, name, value)
-                                              : PyObject_GenericSetAttr(target, name, value);
+  bool foreign = kind_facts(STATE(v), target) & TYPE_FOREIGN;
+  unsigned long outer = STATE(v)->applying;
+  STATE(v)->applying = PyThread_get_thread_ident(); // the lock of the context lets it pass
+  int failed = foreign ? PyObject_SetAttr(target, name, value)
+                       : PyObject_GenericSetAttr(target, name, value);
+  STATE(v)->applying = outer;
   return failed < 0 ? -1
                     : view_log(v, s, value == NULL ? THEUS_OP_DELETE : THEUS_OP_SET, THEUS_ATTR,
                                name, 0, value, NULL);
@@ -297,10 +288,9 @@ static int object_setattro(PyObject *op, PyObject *name, PyObject *value) {
               THEUS_ATTR, name, 0, frozen ? Py_TYPE(v->node->target)->tp_name : "");
     return -1;
   }
-  PyTypeObject *type = Py_TYPE(v->node->target);
-  PyObject *descr = Py_XNewRef(_PyType_Lookup(type, name));
+  PyObject *descr = Py_XNewRef(_PyType_Lookup(Py_TYPE(v->node->target), name));
   int done = set_property(v, descr, name, value);
-  if (done == 0 && (done = check_assignable(type, descr, name)) == 0) {
+  if (done == 0 && (done = check_assignable(STATE(v), v->node->target, descr, name)) == 0) {
     PyObject *given = value == NULL ? NULL : unwrap(v, value, THEUS_ATTR, name, 0);
     if (value != NULL && given == NULL)
       done = -1;

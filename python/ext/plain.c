@@ -85,7 +85,10 @@ static PyObject *slot_names(PyTypeObject *type) {
   return names;
 }
 
+// The lock of an engine's context is not part of its state.
 static int copy_field(copier *c, shape *s, node *n, PyObject *name, PyObject *value, PyObject *into) {
+  if (name == c->scope->st->s_lock_manager)
+    return 0;
   shape *below = shape_attr(c->scope->engine, s, name);
   if (below == NULL)
     return -1;
@@ -95,7 +98,7 @@ static int copy_field(copier *c, shape *s, node *n, PyObject *name, PyObject *va
   if (pending != NULL)
     value = pending;
   int failed = 0;
-  if (value != NULL && value != c->scope->engine->st->removed && (below->bits & THEUS_MAY_READ)) {
+  if (value != NULL && value != c->scope->st->removed && (below->bits & THEUS_MAY_READ)) {
     PyObject *item = copy_value(c, below, value);
     failed = item == NULL ? -1 : PyObject_GenericSetAttr(into, name, item);
     Py_XDECREF(item);
@@ -109,11 +112,7 @@ static int copy_fields(copier *c, shape *s, node *n, PyObject *into) {
   int failed = -1;
   if (seen == NULL)
     return -1;
-  bool has_dict = Py_TYPE(n->target)->tp_dictoffset != 0;
-#ifdef Py_TPFLAGS_MANAGED_DICT
-  has_dict = has_dict || (Py_TYPE(n->target)->tp_flags & Py_TPFLAGS_MANAGED_DICT);
-#endif
-  if (has_dict) {
+  if (kind_facts(c->scope->st, n->target) & TYPE_DICT) {
     PyObject *dict = PyObject_GenericGetDict(n->target, NULL);
     fields = dict == NULL ? NULL : PyDict_Copy(dict);
     Py_XDECREF(dict);

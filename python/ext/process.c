@@ -48,6 +48,8 @@ process *process_new(state *st, PyObject *name, PyObject *func, PyObject *errors
   if (p == NULL)
     return NULL;
   p->id = 0;
+  p->lease = 0;
+  p->root = NULL;
   p->name = Py_NewRef(name);
   p->func = Py_NewRef(func);
   p->errors = Py_NewRef(errors);

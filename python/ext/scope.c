@@ -4,6 +4,9 @@
 //   begin ── RUN ──> the process runs ──> finish ── COMMIT / APPLY / KEEP / DROP / DONE
 //     └── WAIT: another transaction is in charge; try again when it has ended
 //
+// Under a lease (theus.h) the first crossing is saved: the scope has no handle until something
+// needs one, and the whole run is reported at its end.
+//
 // Ownership rules
 //   scope_begin   new; the engine borrows it as its current scope until scope_finish.
 //   scope_finish  steals the result, gives a new one; the scope is stale afterwards but stays
@@ -19,6 +22,7 @@
 
 #define WAIT_SLICE_MS 50
 #define WAIT_LIMIT_MS 30000
+#define MAX_FREE_SCOPES 8
 
 static pthread_mutex_t turn_mutex = PTHREAD_MUTEX_INITIALIZER; // guards nothing but the wait itself
 static pthread_cond_t turn = PTHREAD_COND_INITIALIZER;
@@ -58,7 +62,7 @@ static int begin(engine *e, theus_process process, theus_tx outer, PyObject *nam
       return -1;
     theus_status status = e->api->tx_begin(e->handle, process, outer, next, &err);
     if (status != THEUS_OK) {
-      errors_raise(e->st, status, &err);
+      engine_raise(e, status, &err);
       return -1;
     }
     if (next->kind == THEUS_RUN)
@@ -78,15 +82,65 @@ static int begin(engine *e, theus_process process, theus_tx outer, PyObject *nam
   }
 }
 
-scope *scope_begin(engine *e, process *p) {
-  unsigned long thread = PyThread_get_thread_ident();
-  scope *outer = e->current != NULL && e->owner == thread ? e->current : NULL;
-  PyObject *name = p == NULL ? e->st->s_edit : p->name;
+theus_tx scope_handle(scope *s) {
+  theus_action next;
+  if (s->handle == 0 && begin(s->engine, s->proc->id, 0, s->name, &next) == 0)
+    s->handle = next.tx;
+  return s->handle;
+}
+
+static scope *scope_alloc(state *st) {
+  scope *s = st->free_scopes;
+  if (s == NULL)
+    return PyObject_GC_New(scope, st->scope_type);
+  st->free_scopes = s->outer;
+  st->n_free_scopes--;
+  (void)PyObject_Init((PyObject *)s, st->scope_type); // takes a reference to the heap type
+  return s;
+}
+
+static void scope_release(state *st, scope *s) {
+  if (st->n_free_scopes < MAX_FREE_SCOPES) {
+    s->outer = st->free_scopes;
+    st->free_scopes = s;
+    st->n_free_scopes++;
+  } else {
+    PyObject_GC_Del(s);
+  }
+}
+
+// Gets the kernel's word, or uses the lease it gave. 0, or -1.
+static int admit(engine *e, process *p, PyObject *name, scope *outer, theus_tx *handle, shape **root) {
+  if (p != NULL && e->current == NULL && p->lease == e->leases) {
+    *handle = 0;
+    *root = p->root;
+    return engine_usable(e);
+  }
+  // A leased run, this thread's or another's, has to be known to the kernel before it is asked.
+  if (e->current != NULL && scope_handle(e->current) == 0)
+    return -1;
   theus_action next;
   if (begin(e, p == NULL ? 0 : p->id, outer == NULL ? 0 : outer->handle, name, &next) < 0)
+    return -1;
+  *handle = next.tx;
+  *root = shape_intern(e, &next.root);
+  if (*root != NULL && p != NULL && next.leased) {
+    p->root = *root;
+    p->lease = e->leases;
+  }
+  return 0;
+}
+
+scope *scope_begin(engine *e, process *p) {
+  state *st = e->st;
+  unsigned long thread = PyThread_get_thread_ident();
+  scope *outer = e->current != NULL && e->owner == thread ? e->current : NULL;
+  PyObject *name = p == NULL ? st->s_edit : p->name;
+  theus_tx handle;
+  shape *root;
+  if (admit(e, p, name, outer, &handle, &root) < 0)
     return NULL;
-  shape *root = shape_intern(e, &next.root);
-  scope *s = root == NULL ? NULL : PyObject_GC_New(scope, e->st->scope_type);
+  scope *s = root == NULL ? NULL : scope_alloc(st);
   core *c = outer != NULL ? outer->core : e->spare;
   bool ready = s != NULL;
   if (ready && outer != NULL)
@@ -99,18 +153,23 @@ scope *scope_begin(engine *e, process *p) {
     ready = (c->writes = PyList_New(0)) != NULL;
   if (!ready) {
     theus_error err = {0};
-    (void)e->api->tx_finish(next.tx, THEUS_UNSTARTED, NULL, 0, &next, &err); // drops, cannot fail
+    theus_action next;
+    if (handle != 0)
+      (void)e->api->tx_finish(handle, THEUS_UNSTARTED, NULL, 0, &next, &err); // drops, cannot fail
     e->api->error_release(&err);
-    if (s != NULL)
-      PyObject_GC_Del(s);
+    if (s != NULL) {
+      scope_release(st, s);
+      Py_DECREF(st->scope_type);
+    }
     return NULL;
   }
+  s->st = st;
   s->engine = (engine *)Py_NewRef((PyObject *)e);
   s->proc = (process *)Py_XNewRef((PyObject *)p);
   s->name = Py_NewRef(name);
   s->core = c;
   s->outer = (scope *)Py_XNewRef((PyObject *)outer);
-  s->handle = next.tx;
+  s->handle = handle;
   s->mark = c->n_log;
   s->views = NULL;
   s->root = root;
@@ -205,7 +264,7 @@ static int publish(scope *s, theus_action *next) {
     return -1;
   }
   if (status != THEUS_OK) {
-    errors_raise(e->st, status, &err);
+    engine_raise(e, status, &err);
     return -1;
   }
   e->version = version;
@@ -248,7 +307,9 @@ static void give_up(scope *s, theus_outcome outcome) {
   theus_action next;
   theus_error err = {0};
   engine *e = s->engine;
-  if (engine_usable(e) == 0) {
+  if (s->handle == 0) {
+    // leased: the kernel never heard of this run
+  } else if (engine_usable(e) == 0) {
     (void)e->api->tx_finish(s->handle, outcome, NULL, 0, &next, &err); // dropping cannot fail
     e->api->error_release(&err);
   } else {
@@ -257,6 +318,24 @@ static void give_up(scope *s, theus_outcome outcome) {
   drop(s);
   if (error != NULL)
     errors_put(error);
+}
+
+// Tells the kernel how the run ended and what it wrote, in one crossing; none if it is leased,
+// returned and wrote nothing.
+static theus_status tell(scope *s, theus_outcome outcome, theus_action *next, theus_error *err) {
+  engine *e = s->engine;
+  const theus_record *log = s->core->log + s->mark;
+  size_t n = s->core->n_log - s->mark;
+  if (s->handle != 0)
+    return e->api->tx_finish(s->handle, outcome, log, n, next, err);
+  if (outcome == THEUS_RETURNED && n == 0) {
+    next->kind = THEUS_DONE;
+    return THEUS_OK;
+  }
+  theus_status status = e->api->tx_report(e->handle, s->proc->id, outcome, log, n, next, err);
+  if (status == THEUS_OK && next->kind == THEUS_APPLY)
+    s->handle = next->tx;
+  return status;
 }
 
 PyObject *scope_finish(scope *s, PyObject *result, theus_outcome outcome) {
@@ -280,16 +359,17 @@ PyObject *scope_finish(scope *s, PyObject *result, theus_outcome outcome) {
     outcome = THEUS_REFUSED; // what it returned or stored cannot leave the run
   PyObject *error = result == NULL ? errors_take() : NULL;
   retire(s);
-  theus_status status = engine_usable(e) < 0 ? THEUS_CLOSED
-                                             : e->api->tx_finish(s->handle, outcome, c->log + s->mark,
-                                                                 c->n_log - s->mark, &next, &err);
+  theus_status status = THEUS_CLOSED;
+  if (engine_usable(e) == 0)
+    status = tell(s, outcome, &next, &err);
   if (error != NULL) {
     PyErr_Clear(); // closed or forked meanwhile: the process' own error says more
     errors_put(error);
   } else if (status != THEUS_OK && !PyErr_Occurred()) {
-    errors_raise(e->st, status, &err);
+    engine_raise(e, status, &err);
   }
   if (status != THEUS_OK) {
+    e->leases++;
     e->api->error_release(&err);
     drop(s);
     Py_CLEAR(result);
@@ -350,7 +430,7 @@ static void scope_dealloc(PyObject *op) {
   PyObject_GC_UnTrack(op);
   scope_abandon(s); // nothing to do unless the run was never finished
   PyObject *name = s->name;
-  PyObject_GC_Del(op);
+  scope_release(s->st, s);
   Py_DECREF(name);
   Py_DECREF(type);
 }

@@ -40,7 +40,7 @@ static shape *ask(engine *e, shape *s, const theus_segment *segment) {
     return NULL;
   theus_status status = e->api->shape_child(e->handle, s->id, segment, &answer, &err);
   if (status != THEUS_OK)
-    return errors_raise(e->st, status, &err);
+    return engine_raise(e, status, &err);
   return shape_intern(e, &answer);
 }
 
@@ -136,7 +136,7 @@ static shape *items(engine *e, shape *s) {
       return NULL;
     theus_status status = e->api->shape_items(e->handle, s->id, &answer, &err);
     if (status != THEUS_OK)
-      return errors_raise(e->st, status, &err);
+      return engine_raise(e, status, &err);
     s->items = shape_intern(e, &answer);
   }
   return s->items;

@@ -85,7 +85,7 @@ void view_dealloc(PyObject *self) {
   PyObject_GC_UnTrack(self);
   Py_TRASHCAN_BEGIN(self, view_dealloc)
   PyTypeObject *type = Py_TYPE(self);
-  state *st = state_of(type);
+  state *st = STATE(v);
   PyObject *dying[] = {(PyObject *)v->parent, v->key, (PyObject *)v->scope};
   view_detach(v);
   if (st->n_free_views < MAX_FREE_VIEWS) {
@@ -234,12 +234,13 @@ void *view_deny(view *v, uint32_t tried, uint8_t segment, PyObject *key, Py_ssiz
                 const char *detail) {
   engine *e = v->scope->engine;
   trail t = {0};
-  if (engine_usable(e) == 0 && trail_of(&t, v, segment, key, index) == 0) {
+  theus_tx tx = engine_usable(e) == 0 ? scope_handle(v->scope) : 0;
+  if (tx != 0 && trail_of(&t, v, segment, key, index) == 0) {
     theus_error err = {0};
     theus_str text = {detail, strlen(detail)};
     theus_status status =
-        e->api->deny(e->handle, v->scope->handle, tried, t.segments, t.n, text, &err);
-    errors_raise(e->st, status, &err);
+        e->api->deny(e->handle, tx, tried, t.segments, t.n, text, &err);
+    engine_raise(e, status, &err);
   }
   trail_free(&t);
   return NULL;
@@ -263,7 +264,7 @@ PyObject *view_path(view *v, uint8_t segment, PyObject *key, Py_ssize_t index) {
     if (buffer == NULL)
       PyErr_NoMemory();
     else if (status != THEUS_OK)
-      errors_raise(e->st, status, &err);
+      engine_raise(e, status, &err);
     else
       text = PyUnicode_DecodeUTF8(buffer, (Py_ssize_t)length, "replace");
   }
@@ -279,7 +280,7 @@ int view_log(view *v, shape *s, uint16_t op, uint8_t segment, PyObject *key, Py_
   bool heavy = s->zone == THEUS_HEAVY;
   bool foreign = false;
   if (v->node->kind == KIND_OBJECT)
-    foreign = apply_foreign(STATE(v), v->node->target);
+    foreign = kind_facts(STATE(v), v->node->target) & TYPE_FOREIGN;
   else if (v->node->kind == KIND_DICT && key != NULL)
     foreign = !kind_is_plain_exact(key);
   uint16_t flags = (uint16_t)((heavy ? THEUS_RECORD_HEAVY : 0) |

@@ -105,6 +105,9 @@ def live() -> int:
 def started() -> bool:
     """Whether the kernel library is loaded in this process."""
 
+def applying() -> bool:
+    """Whether this thread is carrying out a commit, or a write into the HEAVY zone."""
+
 def canonical(path: str, /) -> str:
     """A path as the kernel prints it. Raises ValueError where it is none."""
 
