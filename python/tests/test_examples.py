@@ -1,0 +1,74 @@
+"""The examples do what they say: each is run as a newcomer would run it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SMALL = sorted((ROOT / "examples").glob("[0-9]*.py"))
+
+
+def run(*command: object) -> "subprocess.CompletedProcess[str]":
+    """Run Python from the root of the checkout; a warning is an error."""
+    return subprocess.run(
+        [sys.executable, *map(str, command)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONWARNINGS": "error"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def promised(example: Path) -> str:
+    """The output in the comment at the end of an example."""
+    comment = example.read_text(encoding="utf-8").partition("\n# Output:\n")[2]
+    return "".join(line.removeprefix("#").removeprefix(" ") for line in comment.splitlines(True))
+
+
+@pytest.mark.parametrize("example", SMALL, ids=lambda example: example.stem)
+def test_small(example: Path) -> None:
+    """A small example prints what stands at its end, and nothing else."""
+    done = run(example)
+    assert (promised(example), "") == (done.stdout, done.stderr)
+    assert promised(example)
+
+
+def test_bank(tmp_path: Path) -> None:
+    """The books hold, and agree with a bank in plain Python."""
+    done = run("-m", "examples.bank", "--transfers", 20_000, "--file", tmp_path / "transfers.csv")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("  ok  ") == 8
+    for outcome in ("committed", "InsufficientFunds", "ReserveExhausted", "UnknownAccount"):
+        assert f"\n  {outcome} " in done.stdout
+
+
+def test_agent(tmp_path: Path) -> None:
+    """Half way through training a crash leaves no trace; a goal that is missed is not claimed."""
+    done = train(tmp_path / "curve.png", "--episodes", 200)
+    assert "disk full, with episode=-1, epsilon=99.0, returns[-1]=12345.0" in done.stdout
+    assert done.stdout.count("   same\n") == 3
+    assert "  and the other fields: 19 of 19 the same\n" in done.stdout
+    assert "    Illegal Read: 'global_ctx.exam' by process 'peek'\n" in done.stdout
+    assert done.returncode == 1
+    assert done.stderr.startswith("NOT reached: ")
+
+
+@pytest.mark.skipif("THEUS_DEEP" not in os.environ, reason="make demo does this")
+def test_agent_learns(tmp_path: Path) -> None:
+    """A whole training reaches what a random policy does not."""
+    done = train(tmp_path / "curve.png")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "\nReached: " in done.stdout
+
+
+def train(picture: Path, *options: object) -> "subprocess.CompletedProcess[str]":
+    """Train the agent, and look whether it drew the picture."""
+    for package in ("gymnasium", "matplotlib", "numpy", "tqdm"):
+        pytest.importorskip(package)
+    done = run("-m", "examples.agent", "--picture", picture, *options)
+    assert picture.read_bytes().startswith(b"\x89PNG"), done.stderr
+    return done
