@@ -4,10 +4,10 @@ import copy
 import importlib.util
 import json
 import pickle
-import pkgutil
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -17,7 +17,7 @@ from theus.delta import Transaction
 from theus.interfaces import IEngine, IScheduler
 from theus.structures import FrozenDict, FrozenList, TrackedDict, TrackedList
 
-PUBLIC = [info.name for info in pkgutil.iter_modules(theus.__path__) if info.name[0] != "_"]
+PUBLIC = sorted(path.stem for path in Path(theus.__path__[0]).glob("[a-z]*.py"))
 
 
 def test_all_is_sorted_and_complete() -> None:
