@@ -41,7 +41,7 @@ def read_too_much(ctx: System) -> None:
 @shop
 def misspell(ctx: System) -> None:
     """Write a field that is not in the contract."""
-    ctx.domain_ctx.totl = 7  # type: ignore[attr-defined]
+    ctx.domain_ctx.totl = 7
 
 
 @shop

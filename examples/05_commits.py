@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from typing import Any
-from typing import Any
 
 from theus import BaseDomainContext, BaseGlobalContext, BaseSystemContext, TheusEngine, process
 
