@@ -71,19 +71,17 @@ def found(names: list[str], ask: list[str]) -> list[Any]:
 
 def timed(what: str, n: int, text: str) -> int:
     """Time n calls of one kind."""
-    where = path.Parse(text)
     policy = compiled("timed", ["domain.balance"], ["domain.accounts"])
-    function, argument = {
+    ask, argument = {
+        "one call": (zone.Of, "a"),
         "canonical": (lambda text: path.Parse(text).String(), text),
         "zone_of": (lambda text: zone.OfPath(path.Parse(text)), text),
         "permission": (lambda text: permission(policy, text), text),
         "refusal": (lambda text: answered(path.Parse, text), "domain..x"),
-        "call": (where.String, None),
     }[what]
-    arguments = () if argument is None else (argument,)
     start = perf_counter_ns()
     for _ in range(n):
-        function(*arguments)
+        ask(argument)
     return perf_counter_ns() - start
 
 
