@@ -1,5 +1,6 @@
 """Two libraries: build.sh makes the kernel, setuptools the extension that loads it."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -8,6 +9,8 @@ from setuptools.command.build_ext import build_ext
 from setuptools.errors import ExecError
 
 C_FLAGS = ["-std=c11", "-fvisibility=hidden", "-Wall", "-Wextra"]
+# Python's own flags ask for debug information; it is kept for those who ask for it too.
+LINK_FLAGS = [] if "-g" in os.environ.get("CFLAGS", "").split() else ["-Wl,--strip-debug"]
 
 
 class BuildTheus(build_ext):
@@ -35,6 +38,7 @@ setup(
             include_dirs=["capi", "python/ext"],
             depends=["capi/theus.h", *sorted(map(str, Path("python/ext").glob("*.h")))],
             extra_compile_args=C_FLAGS,
+            extra_link_args=LINK_FLAGS,
         )
     ],
 )
