@@ -11,7 +11,15 @@ from typing import Any, ClassVar
 import pytest
 from conftest import Bank, System
 
-from theus import BaseDomainContext, BaseSystemContext, LockViolationError, TheusEngine, _kernel
+from theus import (
+    BaseDomainContext,
+    BaseSystemContext,
+    LockViolationError,
+    TheusEngine,
+    _kernel,
+    plain,
+    process,
+)
 from theus.context import LockedContextMixin
 from theus.guards import ContextLoggerAdapter
 from theus.zones import PREFIX_HEAVY, PREFIX_META, PREFIX_SIGNAL, ContextZone, resolve_zone
@@ -161,6 +169,51 @@ def test_from_dict_assigns_descends_and_creates() -> None:
     assert inner.depth == 7
 
 
+def pickled(value: Any) -> Any:
+    """A copy by way of pickle."""
+    return pickle.loads(pickle.dumps(value))
+
+
+def run_on_layer(layer: BaseDomainContext, func: Callable[[Any], Any]) -> tuple[Any, Any]:
+    """What func gives for the layer inside a process that has it as output; and the layer then."""
+
+    @process(inputs=[], outputs=["domain"])
+    def on_layer(ctx: Any) -> Any:
+        return func(ctx.domain)
+
+    with TheusEngine(BaseSystemContext(None, layer), strict_mode=True) as engine:
+        engine.register_process("on_layer", on_layer)
+        return engine.run_process("on_layer"), layer
+
+
+def test_to_dict_in_a_process() -> None:
+    """An export sees what the process sees, its own writes included."""
+
+    def export(domain: Any) -> Any:
+        domain.fresh, domain.count = 7, 8
+        del domain.domain_data
+        return domain.to_dict()
+
+    exported, _ = run_on_layer(Rich(), export)
+    assert exported == {"count": 8, "domain_data": 4, "inner": {"depth": 2}, "fresh": 7}
+
+
+def test_from_dict_in_a_process() -> None:
+    """An import writes like any other assignment."""
+    data = {"count": 9, "inner": {"depth": 7}, "fresh": [1]}
+    _, layer = run_on_layer(Rich(), lambda domain: domain.from_dict(data))
+    assert layer.to_dict() == {"count": 9, "domain_data": 4, "inner": {"depth": 7}, "fresh": [1]}
+
+
+@pytest.mark.parametrize("duplicate", [plain, copy.copy, copy.deepcopy, pickled, lambda view: view])
+def test_what_leaves_a_process_is_not_locked(duplicate: Callable[[Any], Any]) -> None:
+    """A plain copy of a locked layer, made on purpose or by returning it, is anybody's."""
+    returned, layer = run_on_layer(Bank(), duplicate)
+    assert returned == layer
+    returned.balance = 1
+    assert layer.balance == 100
+
+
 def test_get_zone() -> None:
     """A context answers for its own fields what theus.zones answers for names."""
     assert Rich().get_zone("sig_go") is ContextZone.SIGNAL
@@ -188,11 +241,6 @@ def test_prefixes_are_those_of_the_kernel() -> None:
     """The constants repeat what the kernel knows, in its order, and say nothing of their own."""
     listed = (*PREFIX_SIGNAL, *PREFIX_META, *PREFIX_HEAVY)
     assert " ".join(listed) == _kernel.describe()["zone_prefixes"].strip()
-
-
-def pickled(value: Any) -> Any:
-    """A copy by way of pickle."""
-    return pickle.loads(pickle.dumps(value))
 
 
 @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickled])

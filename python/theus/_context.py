@@ -134,15 +134,19 @@ def _without_lock(state: dict[str, Any]) -> dict[str, Any]:
 
 def _field_names(part: object) -> Iterator[str]:
     """The public fields of an object: what it holds, its slots, and defaults of its classes."""
-    own = [name for name in getattr(part, "__dict__", ()) if not name.startswith("_")]
-    yield from own
+    own = getattr(part, "__dict__", {})
+    for name in dict.fromkeys((*own, *dir(part))):
+        if not name.startswith("_") and (name in own or _is_field(part, name)):
+            yield name
+
+
+def _is_field(part: object, name: str) -> bool:
+    """Whether a name that dir() lists stands for state, not for behaviour or a ClassVar."""
     for cls in part.__class__.__mro__:
-        notes = get_annotations(cls)
-        for name, value in vars(cls).items():
-            if name.startswith("_") or name in own or "ClassVar" in str(notes.get(name)):
-                continue
-            slot = isinstance(value, MemberDescriptorType)
-            behaviour = isinstance(value, type) or hasattr(value, "__get__")
-            if (slot and hasattr(part, name)) or not (slot or behaviour):
-                own.append(name)
-                yield name
+        if name in vars(cls):
+            found = vars(cls)[name]
+            if isinstance(found, MemberDescriptorType):
+                return hasattr(part, name)
+            constant = "ClassVar" in str(get_annotations(cls).get(name))
+            return not (constant or isinstance(found, type) or hasattr(found, "__get__"))
+    return True
