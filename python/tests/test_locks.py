@@ -109,6 +109,43 @@ def test_setters_of_the_user_may_write_during_a_commit() -> None:
         refused(lambda: setattr(engine.ctx.domain_ctx, "euros", 0))
 
 
+class Slow(BaseDomainContext):
+    """A layer whose every write lets other threads run in the middle."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __setattr__(self, name: str, value: object) -> None:
+        time.sleep(0.0002)
+        super().__setattr__(name, value)
+
+
+def test_commits_of_many_threads_are_never_refused() -> None:
+    """A commit opens the lock for its own thread only, and closes it again."""
+    failures: list[BaseException] = []
+
+    @process(inputs=[], outputs=["domain"])
+    def count(ctx: Any, number: int) -> None:
+        ctx.domain.count = number
+
+    def work() -> None:
+        with TheusEngine(System(domain_ctx=Slow()), strict_mode=True) as engine:  # type: ignore[arg-type]
+            engine.register_process("count", count)
+            try:
+                for number in range(20):
+                    engine.run_process("count", number=number)
+                refused(lambda: setattr(engine.ctx.domain_ctx, "count", 0))
+            except BaseException as error:
+                failures.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
 def test_training_has_no_lock() -> None:
     """Training mode locks nothing, also after a strict engine had the same context."""
     root = System()
