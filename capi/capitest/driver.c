@@ -305,6 +305,44 @@ static void commits(void) {
   OK(api->engine_close(engine, &err));
 }
 
+static void leases(void) {
+  theus_engine engine = open_engine();
+  theus_process p = process(engine, "p", "domain.rate", "domain.account");
+  theus_action edit = begin(engine, 0, 0), next = {0};
+  CHECK(edit.leased == 0);
+  CHECK(begin(engine, p, edit.tx).leased == 0); // only what nests in nothing
+  OK(api->engine_close(engine, &err));
+
+  engine = open_engine();
+  p = process(engine, "p", "domain.rate", "domain.account");
+  theus_action run = begin(engine, p, 0);
+  CHECK(run.leased == 1);
+  theus_shape domain = child(engine, run.root, "domain_ctx");
+  theus_record log = set(child(engine, domain, "account")), bad = set(child(engine, domain, "rate"));
+  REFUSED(THEUS_BUSY, "lease", api->tx_report(engine, p, THEUS_RETURNED, &log, 1, &next, &err));
+  CHECK(next.kind == 0);
+  CHECK(finish(run.tx, THEUS_RETURNED, NULL, 0).kind == THEUS_DONE);
+
+  OK(api->tx_report(engine, p, THEUS_RETURNED, NULL, 0, &next, &err));
+  CHECK(next.kind == THEUS_DONE && next.version == 0);
+  OK(api->tx_report(engine, p, THEUS_RETURNED, &log, 1, &next, &err));
+  CHECK(next.kind == THEUS_COMMIT && next.version == 1);
+  OK(api->tx_retract(engine, 1, &err));
+  OK(api->tx_report(engine, p, THEUS_UNDECLARED, &log, 1, &next, &err));
+  CHECK(next.kind == THEUS_DROP && next.raise == THEUS_RAISE_WRAPPED);
+  REFUSED(THEUS_WRITE, "record 0", api->tx_report(engine, p, THEUS_RETURNED, &bad, 1, &next, &err));
+  CHECK(next.kind == THEUS_DROP);
+  REFUSED(THEUS_NOT_FOUND, "process", api->tx_report(engine, 77, THEUS_RETURNED, NULL, 0, &next, &err));
+  CHECK(api->live() == 1);
+
+  log.flags = THEUS_RECORD_FOREIGN;
+  OK(api->tx_report(engine, p, THEUS_RETURNED, &log, 1, &next, &err));
+  CHECK(next.kind == THEUS_APPLY && next.version == 1 && next.tx != 0);
+  OK(api->tx_applied(next.tx, 1, &next, &err));
+  CHECK(next.kind == THEUS_DONE && next.version == 1);
+  OK(api->engine_close(engine, &err));
+}
+
 static void nesting(void) {
   theus_options shallow = {.max_depth = 3};
   theus_engine engine = 0, other = open_engine();
@@ -411,6 +449,7 @@ static void bench(int rounds) {
     api->tx_begin(engine, p, 0, &in, &err);
     api->tx_finish(in.tx, THEUS_RETURNED, log, 8, &next, &err);
   });
+  REPORT("report, 1 write", 1, api->tx_report(engine, p, THEUS_RETURNED, log, 1, &next, &err));
   CHECK(next.kind == THEUS_COMMIT);
   run = begin(engine, p, 0);
   theus_segment path[2] = {{.kind = THEUS_ATTR, .text = str("domain_ctx")},
@@ -441,6 +480,7 @@ int main(int argc, char **argv) {
     paths();
     shapes();
     commits();
+    leases();
     nesting();
     panics();
   }

@@ -222,6 +222,48 @@ func TestClosed(t *testing.T) {
 	finish(t, next, other.Tx)
 }
 
+// A report is a begin and a finish: it gives the same answers and the same versions.
+func TestReport(t *testing.T) {
+	e := open(t, engine.Options{})
+	p := register(t, e, "p", nil, []string{"domain.a"})
+	run := begin(t, e, p, 0)
+	require.True(t, run.Leased)
+	log := []transaction.Record{{Op: transaction.Set, Shape: uint32(at(t, e, run.Root, "domain.a").ID)}}
+	_, err := e.Report(p, transaction.Returned, log)
+	require.ErrorIs(t, err, fault.Busy, "another transaction is in charge")
+	finish(t, e, run.Tx, log...)
+
+	for version := uint64(2); version < 5; version++ {
+		a, err := e.Report(p, transaction.Returned, log)
+		require.NoError(t, err)
+		require.Equal(t, engine.Action{Step: transaction.Commit, Version: version}, a)
+		a, err = e.Report(p, transaction.Declared, log)
+		require.NoError(t, err)
+		require.Equal(t, engine.Action{Step: transaction.Drop, Raise: engine.RaiseAsIs}, a)
+	}
+	require.ErrorIs(t, e.Retract(4), fault.Ended, "a run ended since")
+
+	log[0].Flags = transaction.Foreign
+	a, err := e.Report(p, transaction.Returned, log)
+	require.NoError(t, err)
+	require.Equal(t, transaction.Apply, a.Step)
+	a, err = e.Applied(a.Tx, true)
+	require.NoError(t, err)
+	require.Equal(t, engine.Action{Step: transaction.Done, Version: 5}, a)
+}
+
+// Neither edit() nor a process inside another is leased.
+func TestNotLeased(t *testing.T) {
+	e := open(t, engine.Options{})
+	p := register(t, e, "p", nil, nil)
+	edit := begin(t, e, engine.Edit, 0)
+	require.False(t, edit.Leased)
+	inner := begin(t, e, p, edit.Tx)
+	require.False(t, inner.Leased)
+	finish(t, e, inner.Tx)
+	finish(t, e, edit.Tx)
+}
+
 // In steady state a process costs no memory, nested or not.
 func TestCallAllocatesNothing(t *testing.T) {
 	e := open(t, engine.Options{})
@@ -235,6 +277,7 @@ func TestCallAllocatesNothing(t *testing.T) {
 		inner, _ := e.Begin(q, outer.Tx)
 		_, _ = e.Finish(inner.Tx, transaction.Returned, log)
 		_, _ = e.Finish(outer.Tx, transaction.Returned, log)
+		_, _ = e.Report(p, transaction.Returned, log)
 	}
 	require.Zero(t, testing.AllocsPerRun(100, once))
 }
