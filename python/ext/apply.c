@@ -9,20 +9,20 @@
 
 // ---- what was there before ------------------------------------------------------------------------
 
-typedef enum { FIELD, FIELDS, KEY, KEYS, ITEM, TAIL } what;
+typedef enum { FIELD, FIELDS, KEY, KEYS, ITEM, TAIL, ADDED, REMOVED, ELEMENTS } what;
 
 typedef struct {
   what what;
   PyObject *target; // borrowed from its node
-  PyObject *key;    // owned; FIELD, KEY
-  PyObject *old;    // owned; NULL: there was nothing. FIELDS, KEYS, TAIL: a copy
+  PyObject *key;    // owned; FIELD, KEY, ADDED, REMOVED
+  PyObject *old;    // owned; NULL: there was nothing. FIELDS, KEYS, TAIL, ELEMENTS: a copy
   Py_ssize_t index; // ITEM, TAIL
 } undo;
 
-typedef struct {
+struct journal {
   undo *items;
   size_t n, cap;
-} journal;
+};
 
 // Steals key and old.
 static int journal_add(journal *j, undo entry) {
@@ -68,23 +68,39 @@ static int restore(const undo *u) {
     return PyList_SetItem(u->target, u->index, Py_NewRef(u->old));
   case TAIL:
     return PyList_SetSlice(u->target, u->index, PY_SSIZE_T_MAX, u->old);
+  case ADDED:
+    return PySet_Discard(u->target, u->key) < 0 ? -1 : 0;
+  case REMOVED:
+    return PySet_Add(u->target, u->key);
+  case ELEMENTS: {
+    (void)PySet_Clear(u->target); // of a set: cannot fail
+    PyObject *none = PyObject_CallMethod(u->target, "update", "O", u->old);
+    Py_XDECREF(none);
+    return none == NULL ? -1 : 0;
+  }
   }
   return -1;
 }
 
-// Ends the journal: undoes everything if the commit failed, keeping the error that stopped it.
-static void journal_end(journal *j, bool failed) {
-  PyObject *error = failed ? errors_take() : NULL;
-  for (size_t i = j->n; failed && i-- > 0;)
+// Undoes everything, in reverse, keeping the error that stopped the commit.
+static void journal_undo(journal *j) {
+  PyObject *error = errors_take();
+  for (size_t i = j->n; i-- > 0;)
     if (restore(&j->items[i]) < 0)
       PyErr_WriteUnraisable(j->items[i].target);
-  if (error != NULL)
-    errors_put(error);
+  errors_put(error);
+}
+
+// Releases what was there before the commit; destructors run.
+void apply_forget(journal *j) {
+  if (j == NULL)
+    return;
   for (size_t i = 0; i < j->n; i++) {
     Py_XDECREF(j->items[i].key);
     Py_XDECREF(j->items[i].old);
   }
   PyMem_Free(j->items);
+  PyMem_Free(j);
 }
 
 // ---- objects --------------------------------------------------------------------------------------
@@ -259,8 +275,43 @@ static int apply_list(node *n, journal *j) {
              : PyList_SetSlice(target, o->keep, PY_SSIZE_T_MAX, o->added);
 }
 
-int apply_all(core *c, state *st) {
-  journal j = {0};
+static int apply_set(node *n, journal *j) {
+  overlay *o = n->pending;
+  PyObject *target = n->target;
+  if (o->hidden) {
+    PyObject *copy = PySet_New(target);
+    if (copy == NULL || journal_add(j, (undo){.what = ELEMENTS, .target = target, .old = copy}) < 0)
+      return -1;
+    (void)PySet_Clear(target); // of a set: cannot fail
+  }
+  for (int adding = 0; adding < 2; adding++) {
+    PyObject *elements = adding ? o->added : o->hidden ? NULL : o->dead;
+    PyObject *it = elements == NULL ? NULL : PyObject_GetIter(elements), *element;
+    if (elements != NULL && it == NULL)
+      return -1;
+    while (it != NULL && (element = PyIter_Next(it)) != NULL) {
+      int failed = adding ? PySet_Add(target, element) : PySet_Discard(target, element) < 0 ? -1 : 0;
+      if (!failed && !o->hidden)
+        failed = journal_add(j, (undo){.what = adding ? ADDED : REMOVED,
+                                       .target = target,
+                                       .key = Py_NewRef(element)});
+      Py_DECREF(element);
+      if (failed)
+        break;
+    }
+    Py_XDECREF(it);
+    if (PyErr_Occurred())
+      return -1;
+  }
+  return 0;
+}
+
+int apply_all(core *c, state *st, journal **before) {
+  journal *j = *before = PyMem_Calloc(1, sizeof(journal));
+  if (j == NULL) {
+    PyErr_NoMemory();
+    return -1;
+  }
   int failed = 0;
   unsigned long outer = st->applying; // a setter may run a process of another engine
   st->applying = PyThread_get_thread_ident();
@@ -269,13 +320,16 @@ int apply_all(core *c, state *st) {
     if (n->pending == NULL)
       continue;
     if (n->kind == KIND_LIST)
-      failed = apply_list(n, &j);
+      failed = apply_list(n, j);
     else if (n->kind == KIND_DICT)
-      failed = apply_dict(n, &j, c->foreign);
+      failed = apply_dict(n, j, c->foreign);
+    else if (n->kind == KIND_SET)
+      failed = apply_set(n, j);
     else if (n->pending->changed != NULL)
-      failed = apply_object(st, n, &j, c->foreign);
+      failed = apply_object(st, n, j, c->foreign);
   }
-  journal_end(&j, failed != 0);
+  if (failed)
+    journal_undo(j);
   st->applying = outer;
   return failed;
 }

@@ -271,8 +271,7 @@ void core_rollback(core *c) {
     overlay *dropped = s->node->pending;
     s->node->pending = s->before;
     s->node->level = s->level;
-    s->before = NULL;
-    overlay_free(dropped);
+    s->before = dropped; // freed below, when all is restored: a destructor may look
   }
   if (c->writes != NULL)
     (void)PyList_SetSlice(c->writes, p->n_writes, PY_SSIZE_T_MAX, NULL); // shrinking: cannot fail

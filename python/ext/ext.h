@@ -46,6 +46,7 @@ typedef enum {
   KIND_TUPLE,       // a tuple: itself if it holds only plain values, else rebuilt around views
   KIND_LIST,
   KIND_DICT,
+  KIND_SET,
   KIND_OBJECT,      // instance of a Python class
   KIND_VIEW,        // one of ours
   KIND_UNSUPPORTED, // refused at the door, unless HEAVY
@@ -76,6 +77,7 @@ struct state {
   PyTypeObject *engine_type, *edit_type, *commit_type, *delta_type, *scope_type;
   PyTypeObject *context_view, *object_view;
   PyTypeObject *tracked_list, *frozen_list, *tracked_dict, *frozen_dict;
+  PyTypeObject *tracked_set, *frozen_set;
   PyTypeObject *list_iter, *dict_iter, *method_type;
   PyObject *errors;                               // the module theus.errors
   PyObject *removed;                              // the tombstone: "deleted", which is not None
@@ -154,6 +156,7 @@ struct engine {
   unsigned generation; // of the loader when this engine was opened
   unsigned leases;     // grows when the kernel refused something: all leases end
   bool strict, closed;
+  bool applying;       // a commit of this engine is being carried out
   PyObject *ctx;
   PyObject *processes; // dict name -> process
   PyObject *listeners; // list
@@ -210,6 +213,7 @@ PyObject *driver_execute(engine *e, process *p, PyObject *const *kwargs, PyObjec
 //   dict    changed: key of the base -> new value       added: new keys in order
 //           dead: keys of the base that are gone        hidden: the whole base is gone
 //           (a key deleted and set again is dead and added, so it moves to the end, as in dict)
+//   set     added and dead elements, hidden as in a dict
 //   list    the base up to keep, with changed: index -> value, then added, a list;
 //           or full: a list that replaced everything
 struct overlay {
@@ -217,7 +221,7 @@ struct overlay {
   PyObject *added;
   PyObject *dead;
   PyObject *full;
-  PyObject *reverse; // dict: iterator over the base from its end, for popitem
+  PyObject *reverse; // dict: iterator over the base from its end, for popitem; set: for pop
   Py_ssize_t keep;
   uint32_t structure; // grows when keys or length change: iterators watch it
   bool hidden;
@@ -295,6 +299,15 @@ typedef struct {
 } dict_cursor;
 int dict_next(node *n, dict_cursor *at, PyObject **key, PyObject **value); // new refs
 
+// Sets (pending_set.c), through the overlay.
+int set_contains(node *n, PyObject *element);
+int set_add(core *c, node *n, PyObject *element);     // 1 added, 0 it was there, -1
+int set_discard(core *c, node *n, PyObject *element); // 1 removed, 0 it was not there, -1
+int set_clear(core *c, node *n);
+Py_ssize_t set_len(node *n);
+PyObject *set_any(core *c, node *n); // new; NULL without an exception: empty
+PyObject *set_elements(node *n);     // new list
+
 // Lists (pending_list.c), through the overlay.
 Py_ssize_t list_len(node *n);
 PyObject *list_get(node *n, Py_ssize_t i); // new; NULL with IndexError
@@ -304,7 +317,9 @@ int list_drop_last(core *c, node *n);
 PyObject *list_full(core *c, node *n); // borrowed: a list that may be changed freely
 
 // Commit (apply.c).
-int apply_all(core *c, state *st); // all stand, or none and an exception
+typedef struct journal journal; // what was there before; its release may run destructors
+int apply_all(core *c, state *st, journal **before); // all stand, or none and an exception
+void apply_forget(journal *before);
 int apply_settle(core *c, state *st); // before a commit: replace views inside pending values
 
 // ---- views (view.c) -----------------------------------------------------------------------------
@@ -383,12 +398,14 @@ PyObject *object_self(view *v);                               // new: v with the
 PyObject *object_strip(state *st, PyObject *steals);          // the inverse, for what a method returns
 PyObject *list_shallow(view *v); // new list of wrapped elements
 PyObject *dict_shallow(view *v); // new dict of wrapped values
+PyObject *set_shallow(view *v);  // new set of wrapped elements
 PyObject *delta_new(state *st, PyObject *path, uint16_t op, PyObject *value, PyObject *old,
                     PyObject *target, PyObject *key);
 PyObject *commit_new(state *st, uint64_t version, PyObject *process, PyObject *writes);
 
 extern PyType_Spec context_spec, object_spec, method_spec;
 extern PyType_Spec tracked_list_spec, frozen_list_spec, list_iter_spec;
+extern PyType_Spec tracked_set_spec, frozen_set_spec;
 extern PyType_Spec tracked_dict_spec, frozen_dict_spec, dict_iter_spec;
 
 #define METHOD(f) ((PyCFunction)(void (*)(void))(f))

@@ -69,6 +69,8 @@ static kind classify(state *st, PyObject *value) {
     return KIND_LIST;
   if (t == &PyDict_Type)
     return KIND_DICT;
+  if (t == &PySet_Type)
+    return KIND_SET;
   if (PyType_IsSubtype(t, &PyTuple_Type))
     return KIND_TUPLE;
   if (is_immutable_builtin(t))

@@ -148,6 +148,8 @@ static int kernel_exec(PyObject *module) {
                  add_type(module, &st->frozen_list, &frozen_list_spec, true) < 0 ||
                  add_type(module, &st->tracked_dict, &tracked_dict_spec, true) < 0 ||
                  add_type(module, &st->frozen_dict, &frozen_dict_spec, true) < 0 ||
+                 add_type(module, &st->tracked_set, &tracked_set_spec, true) < 0 ||
+                 add_type(module, &st->frozen_set, &frozen_set_spec, true) < 0 ||
                  add_type(module, &st->list_iter, &list_iter_spec, false) < 0 ||
                  add_type(module, &st->dict_iter, &dict_iter_spec, false) < 0 ||
                  add_type(module, &st->method_type, &method_spec, false) < 0 ||
@@ -165,6 +167,7 @@ static size_t owned(state *st, PyObject **refs[]) {
       (PyObject **)&st->object_view,  (PyObject **)&st->tracked_list, (PyObject **)&st->frozen_list,
       (PyObject **)&st->tracked_dict, (PyObject **)&st->frozen_dict,  (PyObject **)&st->list_iter,
       (PyObject **)&st->dict_iter,    (PyObject **)&st->method_type,  (PyObject **)&st->process_type,
+      (PyObject **)&st->tracked_set,  (PyObject **)&st->frozen_set,
       &st->errors,                    &st->removed,                   &st->keys_view,
       &st->values_view,               &st->items_view,                &st->locked_mixin,
       &st->s_lock_manager,            &st->s_domain_ctx,              &st->s_global_ctx,

@@ -14,13 +14,13 @@ void overlay_free(overlay *o) {
   Py_XDECREF(dying.reverse);
 }
 
-// New copy of a dict or list, or NULL for NULL; *failed is set when memory ran out.
+// New copy of a dict, set or list, or NULL for NULL; *failed is set when memory ran out.
 static PyObject *copy(PyObject *container, bool *failed) {
   if (container == NULL)
     return NULL;
-  PyObject *twin = PyDict_Check(container)
-                       ? PyDict_Copy(container)
-                       : PyList_GetSlice(container, 0, PyList_GET_SIZE(container));
+  PyObject *twin = PyDict_Check(container)  ? PyDict_Copy(container)
+                   : PySet_Check(container) ? PySet_New(container)
+                                            : PyList_GetSlice(container, 0, PyList_GET_SIZE(container));
   *failed |= twin == NULL;
   return twin;
 }

@@ -76,6 +76,19 @@ static int copy_dict(copier *c, shape *s, node *n, PyObject *into) {
   return more;
 }
 
+static int copy_set(copier *c, shape *s, node *n, PyObject *into) {
+  PyObject *elements = set_elements(n);
+  int failed = elements == NULL ? -1 : 0;
+  for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(elements); i++) {
+    shape *below = shape_item(c->scope->engine, s, PyList_GET_ITEM(elements, i));
+    PyObject *item = below == NULL ? NULL : copy_value(c, below, PyList_GET_ITEM(elements, i));
+    failed = item == NULL ? -1 : PySet_Add(into, item);
+    Py_XDECREF(item);
+  }
+  Py_XDECREF(elements);
+  return failed;
+}
+
 // New list: names of the slots of a class, as copyreg finds them.
 static PyObject *slot_names(PyTypeObject *type) {
   PyObject *copyreg = PyImport_ImportModule("copyreg");
@@ -158,6 +171,8 @@ static PyObject *blank(node *n) {
     return PyList_New(0);
   if (n->kind == KIND_DICT)
     return PyDict_New();
+  if (n->kind == KIND_SET)
+    return PySet_New(NULL);
   PyObject *none = PyTuple_New(0);
   PyObject *object = none == NULL ? NULL : PyBaseObject_Type.tp_new(Py_TYPE(n->target), none, NULL);
   Py_XDECREF(none);
@@ -174,6 +189,7 @@ static PyObject *copy_node(copier *c, shape *s, node *n) {
     if (!failed)
       failed = n->kind == KIND_LIST   ? copy_list(c, s, n, twin)
                : n->kind == KIND_DICT ? copy_dict(c, s, n, twin)
+               : n->kind == KIND_SET  ? copy_set(c, s, n, twin)
                                       : copy_fields(c, s, n, twin);
     if (failed)
       Py_CLEAR(twin);

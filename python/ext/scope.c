@@ -111,6 +111,14 @@ static void scope_release(state *st, scope *s) {
 
 // Gets the kernel's word, or uses the lease it gave. 0, or -1.
 static int admit(engine *e, process *p, PyObject *name, scope *outer, theus_tx *handle, shape **root) {
+  if (e->applying && e->owner == PyThread_get_thread_ident()) {
+    PyObject *type = errors_class(e->st, "TransactionConflictError");
+    if (type != NULL)
+      PyErr_Format(type, "process '%U' was started by a setter or destructor while a commit of the "
+                         "same engine is being applied; start it after the commit", name);
+    Py_XDECREF(type);
+    return -1;
+  }
   if (p != NULL && e->current == NULL && p->lease == e->leases) {
     *handle = 0;
     *root = p->root;
@@ -247,9 +255,12 @@ static void announce(engine *e, uint64_t version, PyObject *name, PyObject *writ
 }
 
 // Carries out COMMIT or APPLY. 0, or -1 with the error that stopped it and everything undone.
-static int publish(scope *s, theus_action *next) {
+// *before is released by the caller, once the scope is no longer in charge.
+static int publish(scope *s, theus_action *next, journal **before) {
   engine *e = s->engine;
-  int failed = apply_all(s->core, e->st);
+  e->applying = true;
+  int failed = apply_all(s->core, e->st, before);
+  e->applying = false;
   PyObject *error = failed ? errors_take() : NULL;
   theus_error err = {0};
   theus_status status = THEUS_OK;
@@ -345,6 +356,7 @@ PyObject *scope_finish(scope *s, PyObject *result, theus_outcome outcome) {
   theus_action next = {0};
   theus_error err = {0};
   uint64_t announced = 0;
+  journal *before = NULL;
   if (result != NULL && s->layer_view != NULL) { // ours: must not count as a view that survived
     PyObject *mine = (PyObject *)s->layer_view;
     s->layer_view = NULL;
@@ -374,7 +386,7 @@ PyObject *scope_finish(scope *s, PyObject *result, theus_outcome outcome) {
     drop(s);
     Py_CLEAR(result);
   } else if (next.kind == THEUS_COMMIT || next.kind == THEUS_APPLY) {
-    if (publish(s, &next) < 0)
+    if (publish(s, &next, &before) < 0)
       Py_CLEAR(result);
     else if (c->writes != NULL)
       announced = e->version;
@@ -392,6 +404,7 @@ PyObject *scope_finish(scope *s, PyObject *result, theus_outcome outcome) {
   Py_INCREF(name);
   error = result == NULL ? errors_take() : NULL;
   leave(s);
+  apply_forget(before);
   if (announced != 0 && writes != NULL)
     announce(e, announced, name, writes);
   if (error != NULL)

@@ -52,6 +52,20 @@ static int settle_dict(settler *s, PyObject *dict) {
   return failed;
 }
 
+static int settle_set(settler *s, PyObject *set) {
+  PyObject *items = PySequence_List(set);
+  int failed = items == NULL ? -1 : 0;
+  for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(items); i++) {
+    PyObject *old = PyList_GET_ITEM(items, i), *item = settle(s, old);
+    failed = item == NULL ? -1 : 0;
+    if (!failed && item != old)
+      failed = PySet_Discard(set, old) < 0 || PySet_Add(set, item) < 0 ? -1 : 0;
+    Py_XDECREF(item);
+  }
+  Py_XDECREF(items);
+  return failed;
+}
+
 static PyObject *settle_tuple(settler *s, PyObject *tuple) {
   PyObject *items = PySequence_List(tuple), *result = NULL;
   if (items == NULL)
@@ -80,7 +94,7 @@ static PyObject *settle(settler *s, PyObject *value) {
     return settle_view(s, (view *)value);
   if (k == KIND_ERROR)
     return NULL;
-  if (k != KIND_LIST && k != KIND_DICT && k != KIND_TUPLE && k != KIND_OBJECT)
+  if (k != KIND_LIST && k != KIND_DICT && k != KIND_SET && k != KIND_TUPLE && k != KIND_OBJECT)
     return Py_NewRef(value);
   PyObject *address = PyLong_FromVoidPtr(value);
   int seen = address == NULL ? -1 : PySet_Contains(s->seen, address);
@@ -97,6 +111,8 @@ static PyObject *settle(settler *s, PyObject *value) {
     failed = settle_list(s, value);
   } else if (k == KIND_DICT) {
     failed = settle_dict(s, value);
+  } else if (k == KIND_SET) {
+    failed = settle_set(s, value);
   } else if (k == KIND_OBJECT) {
     PyObject *fields = PyObject_GenericGetDict(value, NULL);
     if (fields == NULL)
@@ -122,7 +138,9 @@ int apply_settle(core *c, state *st) {
       if (held[k] == NULL)
         continue;
       Py_INCREF(held[k]);
-      failed = PyDict_Check(held[k]) ? settle_dict(&s, held[k]) : settle_list(&s, held[k]);
+      failed = PyDict_Check(held[k])  ? settle_dict(&s, held[k])
+               : PySet_Check(held[k]) ? settle_set(&s, held[k])
+                                      : settle_list(&s, held[k]);
       Py_DECREF(held[k]);
     }
   }

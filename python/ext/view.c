@@ -9,7 +9,8 @@
 bool view_is(state *st, PyObject *value) {
   PyTypeObject *t = Py_TYPE(value);
   return t == st->object_view || t == st->tracked_list || t == st->tracked_dict ||
-         t == st->frozen_list || t == st->frozen_dict || t == st->context_view;
+         t == st->frozen_list || t == st->frozen_dict || t == st->context_view ||
+         t == st->tracked_set || t == st->frozen_set;
 }
 
 static PyTypeObject *type_for(state *st, const node *n, const shape *s, const view *parent) {
@@ -19,6 +20,8 @@ static PyTypeObject *type_for(state *st, const node *n, const shape *s, const vi
     return writable ? st->tracked_list : st->frozen_list;
   case KIND_DICT:
     return writable ? st->tracked_dict : st->frozen_dict;
+  case KIND_SET:
+    return writable ? st->tracked_set : st->frozen_set;
   default:
     return parent == NULL ? st->context_view : st->object_view;
   }
@@ -281,7 +284,7 @@ int view_log(view *v, shape *s, uint16_t op, uint8_t segment, PyObject *key, Py_
   bool foreign = false;
   if (v->node->kind == KIND_OBJECT)
     foreign = kind_facts(STATE(v), v->node->target) & TYPE_FOREIGN;
-  else if (v->node->kind == KIND_DICT && key != NULL)
+  else if ((v->node->kind == KIND_DICT || v->node->kind == KIND_SET) && key != NULL)
     foreign = !kind_is_plain_exact(key);
   uint16_t flags = (uint16_t)((heavy ? THEUS_RECORD_HEAVY : 0) |
                               (foreign && !heavy ? THEUS_RECORD_FOREIGN : 0));

@@ -75,6 +75,7 @@ PyObject *wrap(view *parent, shape *s, PyObject *value, PyObject *key, Py_ssize_
     return wrap_tuple(parent, s, value);
   case KIND_LIST:
   case KIND_DICT:
+  case KIND_SET:
   case KIND_OBJECT: {
     node *n = core_node(sc->core, value, k);
     return n == NULL ? NULL : view_new(sc, n, s, parent, key, index, segment, false);

@@ -1,0 +1,141 @@
+// pending_set.c: a set seen through its overlay: elements of the base that are dead, elements that
+// were added, or the base hidden altogether. Cost follows what is touched.
+//
+// Looking an element up may run its __hash__ and __eq__; they see consistent structures.
+#include "ext.h"
+
+static int contains(PyObject *set, PyObject *element) {
+  return set == NULL || PySet_GET_SIZE(set) == 0 ? 0 : PySet_Contains(set, element);
+}
+
+int set_contains(node *n, PyObject *element) {
+  overlay *o = n->pending;
+  if (o == NULL)
+    return PySet_Contains(n->target, element);
+  int there = contains(o->added, element);
+  if (there != 0 || o->hidden)
+    return there;
+  int dead = contains(o->dead, element);
+  if (dead != 0)
+    return dead < 0 ? -1 : 0;
+  return PySet_Contains(n->target, element);
+}
+
+static int put(PyObject **set, PyObject *element) {
+  if (*set == NULL && (*set = PySet_New(NULL)) == NULL)
+    return -1;
+  return PySet_Add(*set, element);
+}
+
+int set_add(core *c, node *n, PyObject *element) {
+  int there = set_contains(n, element);
+  if (there != 0)
+    return there < 0 ? -1 : 0;
+  if (core_touch(c, n) < 0)
+    return -1;
+  overlay *o = n->pending;
+  int dead = o->hidden ? 0 : contains(o->dead, element);
+  if (dead < 0 || (dead > 0 ? PySet_Discard(o->dead, element) : put(&o->added, element)) < 0)
+    return -1;
+  o->structure++;
+  return 1;
+}
+
+int set_discard(core *c, node *n, PyObject *element) {
+  int there = set_contains(n, element);
+  if (there <= 0)
+    return there;
+  if (core_touch(c, n) < 0)
+    return -1;
+  overlay *o = n->pending;
+  int added = o->added == NULL ? 0 : PySet_Discard(o->added, element);
+  if (added < 0 || (added == 0 && put(&o->dead, element) < 0))
+    return -1;
+  o->structure++;
+  return 1;
+}
+
+int set_clear(core *c, node *n) {
+  if (core_touch(c, n) < 0)
+    return -1;
+  overlay *o = n->pending;
+  PyObject *dying[] = {o->added, o->dead, o->reverse};
+  o->hidden = true;
+  o->structure++;
+  o->added = o->dead = o->reverse = NULL;
+  for (size_t i = 0; i < Py_ARRAY_LENGTH(dying); i++)
+    Py_XDECREF(dying[i]);
+  return 0;
+}
+
+Py_ssize_t set_len(node *n) {
+  overlay *o = n->pending;
+  if (o == NULL)
+    return PySet_GET_SIZE(n->target);
+  Py_ssize_t added = o->added == NULL ? 0 : PySet_GET_SIZE(o->added);
+  Py_ssize_t dead = o->dead == NULL ? 0 : PySet_GET_SIZE(o->dead);
+  return o->hidden ? added : PySet_GET_SIZE(n->target) - dead + added;
+}
+
+// New: an element that is there. The base is walked by an iterator the overlay keeps, so popping
+// all of a large set stays linear. NULL without an exception if the set is empty.
+PyObject *set_any(core *c, node *n) {
+  if (set_len(n) == 0 || core_touch(c, n) < 0)
+    return NULL;
+  overlay *o = n->pending;
+  if (o->added != NULL && PySet_GET_SIZE(o->added) > 0) {
+    PyObject *it = PyObject_GetIter(o->added), *element = it == NULL ? NULL : PyIter_Next(it);
+    Py_XDECREF(it);
+    return element;
+  }
+  for (int round = 0; round < 2; round++) { // an element that died and lived again may lie behind
+    if (o->reverse == NULL && (o->reverse = PyObject_GetIter(n->target)) == NULL)
+      return NULL;
+    PyObject *element;
+    while ((element = PyIter_Next(o->reverse)) != NULL) {
+      int dead = contains(o->dead, element);
+      if (dead == 0)
+        return element;
+      Py_DECREF(element);
+      if (dead < 0)
+        return NULL;
+    }
+    if (PyErr_Occurred())
+      return NULL;
+    Py_CLEAR(o->reverse);
+  }
+  return NULL;
+}
+
+// New list of the elements, in the order the set would show them.
+PyObject *set_elements(node *n) {
+  overlay *o = n->pending;
+  PyObject *elements = o != NULL && o->hidden ? PyList_New(0) : PySequence_List(n->target);
+  if (o == NULL || elements == NULL)
+    return elements;
+  if (o->dead != NULL && PySet_GET_SIZE(o->dead) > 0 && !o->hidden) {
+    Py_ssize_t kept = 0, size = PyList_GET_SIZE(elements);
+    for (Py_ssize_t i = 0; i < size; i++) {
+      PyObject *element = PyList_GET_ITEM(elements, i);
+      int dead = contains(o->dead, element);
+      if (dead < 0)
+        goto error;
+      if (!dead && PyList_SetItem(elements, kept++, Py_NewRef(element)) < 0)
+        goto error;
+    }
+    if (PyList_SetSlice(elements, kept, size, NULL) < 0)
+      goto error;
+  }
+  if (o->added != NULL) {
+    PyObject *added = PySequence_List(o->added);
+    int failed = added == NULL ? -1 : PyList_SetSlice(elements, PyList_GET_SIZE(elements),
+                                                      PY_SSIZE_T_MAX, added);
+    Py_XDECREF(added);
+    if (failed)
+      goto error;
+  }
+  return elements;
+error:
+  Py_DECREF(elements);
+  return NULL;
+}
