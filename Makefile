@@ -29,7 +29,7 @@ build: $(VENV)/.ready ## Build the kernel and the extension into python/theus, i
 	$(PY) setup.py --quiet build_ext --inplace
 
 # The editable install brings what demo and tests need; it runs again when what it says changes.
-$(VENV)/.ready: pyproject.toml setup.py MANIFEST.in | tools
+$(VENV)/.ready: pyproject.toml setup.py python/theus/_version.py | tools
 	$(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --editable '.[demo,dev]'
 	touch $@
@@ -132,9 +132,9 @@ build/gopy/.ready: go.mod go.sum $(shell find core -name '*.go' ! -name '*_test.
 	touch $@
 
 .PHONY: wheels
-wheels: build ## Build the sdist, and from it a wheel, into dist/
-	$(PY) -m build --outdir dist
+wheels: build ## Build the sdist, and from it a wheel, into build/dist
+	$(PY) -m build --outdir build/dist
 
 .PHONY: clean
 clean: ## Remove all that was made
-	rm -rf build dist python/theus.egg-info python/theus/*.so
+	rm -rf build python/theus.egg-info python/theus/*.so
