@@ -306,6 +306,8 @@ static int apply_set(node *n, journal *j) {
   return 0;
 }
 
+_Thread_local int apply_depth;
+
 int apply_all(core *c, state *st, journal **before) {
   journal *j = *before = PyMem_Calloc(1, sizeof(journal));
   if (j == NULL) {
@@ -313,8 +315,7 @@ int apply_all(core *c, state *st, journal **before) {
     return -1;
   }
   int failed = 0;
-  unsigned long outer = st->applying; // a setter may run a process of another engine
-  st->applying = PyThread_get_thread_ident();
+  apply_depth++; // a setter may run a process of another engine
   for (size_t i = 0; !failed && i < c->n_dirty; i++) {
     node *n = c->dirty[i];
     if (n->pending == NULL)
@@ -330,6 +331,6 @@ int apply_all(core *c, state *st, journal **before) {
   }
   if (failed)
     journal_undo(j);
-  st->applying = outer;
+  apply_depth--;
   return failed;
 }

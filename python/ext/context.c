@@ -35,16 +35,22 @@ static PyObject *attribute_of(state *st, shape *s, PyObject *name) {
   }
 }
 
+static bool is_name(PyObject *name, PyObject *interned) {
+  return name == interned ||
+         (!PyUnicode_CHECK_INTERNED(name) && PyUnicode_Compare(name, interned) == 0);
+}
+
 static PyObject *context_getattro(PyObject *op, PyObject *name) {
   view *v = (view *)op;
   VIEW_CHECK(v);
   scope *sc = v->scope;
-  if (name == sc->layer_name && v->node->pending == NULL)
-    return Py_NewRef((PyObject *)sc->layer_view);
+  for (size_t i = 0; i < Py_ARRAY_LENGTH(sc->layers) && v->node->pending == NULL; i++)
+    if (name == sc->layers[i].name)
+      return Py_NewRef((PyObject *)sc->layers[i].view);
   state *st = STATE(v);
-  if (name == st->s_local || PyUnicode_Compare(name, st->s_local) == 0)
+  if (is_name(name, st->s_local))
     return local_of(sc);
-  if (name == st->s_log || PyUnicode_Compare(name, st->s_log) == 0)
+  if (is_name(name, st->s_log))
     return log_of(sc);
   shape *s = shape_attr(sc->engine, v->shape, name);
   if (s == NULL)
@@ -52,12 +58,13 @@ static PyObject *context_getattro(PyObject *op, PyObject *name) {
   PyObject *value = st->object_view->tp_getattro(op, attribute_of(st, s, name));
   if (value != NULL && Py_TYPE(value) == st->object_view && v->node != NULL &&
       PyUnicode_CHECK_INTERNED(name)) {
-    PyObject *former = (PyObject *)sc->layer_view;
-    PyObject *former_name = sc->layer_name;
-    sc->layer_name = Py_NewRef(name);
-    sc->layer_view = (view *)Py_NewRef(value);
-    Py_XDECREF(former);
-    Py_XDECREF(former_name);
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(sc->layers); i++) {
+      if (sc->layers[i].name == NULL) {
+        sc->layers[i].name = Py_NewRef(name);
+        sc->layers[i].view = (view *)Py_NewRef(value);
+        break;
+      }
+    }
   }
   return value;
 }
@@ -66,7 +73,7 @@ static int context_setattro(PyObject *op, PyObject *name, PyObject *value) {
   view *v = (view *)op;
   VIEW_CHECK_INT(v);
   state *st = STATE(v);
-  if (PyUnicode_Compare(name, st->s_local) == 0 || PyUnicode_Compare(name, st->s_log) == 0) {
+  if (is_name(name, st->s_local) || is_name(name, st->s_log)) {
     PyErr_Format(PyExc_AttributeError, "ctx.%U is supplied by the kernel and cannot be replaced",
                  name);
     return -1;
@@ -83,6 +90,7 @@ static PyObject *context_repr(PyObject *op) {
 }
 
 static PyMethodDef context_methods[] = {
+    {"__dir__", fields_dir, METH_NOARGS, NULL},
     {"__copy__", view_copy, METH_NOARGS, NULL},
     {"__deepcopy__", view_deepcopy, METH_O, NULL},
     {"__reduce_ex__", view_reduce, METH_O, NULL},

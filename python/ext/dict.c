@@ -69,7 +69,7 @@ static int set_value(view *v, PyObject *given_key, PyObject *value) {
               THEUS_TEXT, key, 0, "FrozenDict");
     goto done;
   }
-  if (value != NULL && (given = unwrap(v, value, THEUS_TEXT, key, 0)) == NULL)
+  if (value != NULL && (given = unwrap(v, s, value, THEUS_TEXT, key, 0)) == NULL)
     goto done;
   if (c->writes != NULL && dict_get(v->node, key, &old) < 0)
     goto done;

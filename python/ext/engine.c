@@ -3,7 +3,12 @@
 #include "ext.h"
 
 int engine_usable(engine *e) {
-  if (e->api == NULL || e->closed) {
+  if (e->api == NULL) {
+    PyErr_SetString(PyExc_RuntimeError,
+                    "this engine was never initialised: call super().__init__(system_ctx) first");
+    return -1;
+  }
+  if (e->closed) {
     PyObject *type = errors_class(e->st, "EngineClosedError");
     if (type != NULL)
       PyErr_SetString(type, "this engine was closed; create a new TheusEngine");

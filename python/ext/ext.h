@@ -85,9 +85,8 @@ struct state {
   PyObject *locked_mixin;                         // LockedContextMixin, NULL until the first engine
   PyObject *s_domain_ctx, *s_global_ctx, *s_local, *s_log, *s_class, *s_setattr, *s_delattr;
   PyObject *s_dict, *s_getattr, *s_edit, *s_resolve, *s_lock_manager;
-  PyTypeObject *process_type;
+  PyTypeObject *process_type, *heavy_type;
   destructor python_dealloc;                      // what every class written in Python has
-  unsigned long applying; // thread that is carrying out a commit, 0: none
   kind_slot kinds[KIND_SLOTS];
   view *free_views;
   int n_free_views;
@@ -190,8 +189,10 @@ struct scope {
   size_t mark;    // records that were there when it began
   view *views;    // live views of this scope
   shape *root;
-  PyObject *layer_name; // one-entry cache of the context view: owned interned name ...
-  view *layer_view;     // ... and owned view
+  struct {
+    PyObject *name; // owned, interned
+    view *view;     // owned
+  } layers[2];      // cache of the context view
   PyObject *local, *log;
 };
 
@@ -320,6 +321,7 @@ PyObject *list_full(core *c, node *n); // borrowed: a list that may be changed f
 typedef struct journal journal; // what was there before; its release may run destructors
 int apply_all(core *c, state *st, journal **before); // all stand, or none and an exception
 void apply_forget(journal *before);
+extern _Thread_local int apply_depth; // > 0: this thread carries out a commit or a HEAVY write
 int apply_settle(core *c, state *st); // before a commit: replace views inside pending values
 
 // ---- views (view.c) -----------------------------------------------------------------------------
@@ -382,7 +384,9 @@ PyObject *wrap(view *parent, shape *s, PyObject *value, PyObject *key, Py_ssize_
                uint8_t segment);
 // Its inverse where user code hands a value in to be stored below v: views become what they stand
 // for (an output: the object itself; an input: an independent copy). New reference.
-PyObject *unwrap(view *v, PyObject *value, uint8_t segment, PyObject *key, Py_ssize_t index);
+// s is the shape of the place: HEAVY takes anything.
+PyObject *unwrap(view *v, shape *s, PyObject *value, uint8_t segment, PyObject *key,
+                 Py_ssize_t index);
 PyObject *unwrap_key(view *v, PyObject *key); // keys are only looked up: views become their object
 
 PyObject *plain(state *st, PyObject *value);      // deep, independent; new
@@ -396,6 +400,8 @@ uint64_t heavy_nbytes(PyObject *value);
 PyObject *method_new(state *st, PyObject *func, view *self); // a method bound to a view
 PyObject *object_self(view *v);                               // new: v with the rights of self
 PyObject *object_strip(state *st, PyObject *steals);          // the inverse, for what a method returns
+PyObject *fields_mapping(view *v); // new read-only mapping of the fields a view shows: __dict__
+PyObject *fields_dir(PyObject *op, PyObject *unused);
 PyObject *list_shallow(view *v); // new list of wrapped elements
 PyObject *dict_shallow(view *v); // new dict of wrapped values
 PyObject *set_shallow(view *v);  // new set of wrapped elements
@@ -403,7 +409,7 @@ PyObject *delta_new(state *st, PyObject *path, uint16_t op, PyObject *value, PyO
                     PyObject *target, PyObject *key);
 PyObject *commit_new(state *st, uint64_t version, PyObject *process, PyObject *writes);
 
-extern PyType_Spec context_spec, object_spec, method_spec;
+extern PyType_Spec context_spec, object_spec, method_spec, heavy_spec;
 extern PyType_Spec tracked_list_spec, frozen_list_spec, list_iter_spec;
 extern PyType_Spec tracked_set_spec, frozen_set_spec;
 extern PyType_Spec tracked_dict_spec, frozen_dict_spec, dict_iter_spec;

@@ -52,12 +52,16 @@ static bool is_immutable_builtin(PyTypeObject *t) {
   return t == Py_TYPE(Py_None) || t == Py_TYPE(Py_NotImplemented);
 }
 
-// Whether instances are laid out by Python alone: a class statement over object.
+// Whether instances are laid out by Python alone: a class statement over object. A class made in
+// C may look like one, but needs more room than a class statement gives its slots, its __dict__
+// and its weak references.
 static bool is_python_class(state *st, PyTypeObject *t) {
-  if (t->tp_dealloc != st->python_dealloc)
-    return false;
-  while (t->tp_dealloc == st->python_dealloc)
-    t = t->tp_base;
+  for (; t->tp_dealloc == st->python_dealloc; t = t->tp_base) {
+    PyObject *slots = ((PyHeapTypeObject *)t)->ht_slots;
+    Py_ssize_t named = slots == NULL ? 0 : PyTuple_GET_SIZE(slots);
+    if (t->tp_basicsize - t->tp_base->tp_basicsize > (named + 2) * (Py_ssize_t)sizeof(PyObject *))
+      return false;
+  }
   return t == &PyBaseObject_Type;
 }
 

@@ -63,7 +63,7 @@ PyObject *list_shallow(view *v) {
 static PyObject *given_items(view *v, PyObject *iterable) {
   PyObject *items = PySequence_List(iterable);
   for (Py_ssize_t i = 0; items != NULL && i < PyList_GET_SIZE(items); i++) {
-    PyObject *item = unwrap(v, PyList_GET_ITEM(items, i), THEUS_INT, NULL, i);
+    PyObject *item = unwrap(v, v->shape, PyList_GET_ITEM(items, i), THEUS_INT, NULL, i);
     if (item == NULL || PyList_SetItem(items, i, item) < 0)
       Py_CLEAR(items);
   }
@@ -248,7 +248,7 @@ static int set_index(view *v, Py_ssize_t i, PyObject *value) {
     return -1;
   }
   core *c = v->scope->core;
-  PyObject *given = unwrap(v, value, THEUS_INT, NULL, i);
+  PyObject *given = unwrap(v, v->shape, value, THEUS_INT, NULL, i);
   PyObject *old = given != NULL && c->writes != NULL ? list_get(v->node, i) : NULL;
   int failed = given == NULL || (c->writes != NULL && old == NULL) ? -1 : 0;
   if (!failed && (failed = list_set(c, v->node, i, given)) == 0)
@@ -299,7 +299,7 @@ static PyObject *list_append_method(PyObject *op, PyObject *value) {
   if (writable(v) < 0)
     return NULL;
   Py_ssize_t i = list_len(v->node);
-  PyObject *given = unwrap(v, value, THEUS_INT, NULL, i);
+  PyObject *given = unwrap(v, v->shape, value, THEUS_INT, NULL, i);
   int failed = given == NULL ? -1 : list_append(v->scope->core, v->node, given);
   if (!failed)
     failed = log_op(v, THEUS_OP_APPEND, i, given, NULL);
@@ -330,7 +330,7 @@ static PyObject *list_insert(PyObject *op, PyObject *args) {
   PyObject *at, *value;
   if (!PyArg_ParseTuple(args, "OO:insert", &at, &value) || writable(v) < 0)
     return NULL;
-  PyObject *given = unwrap(v, value, THEUS_INT, NULL, 0);
+  PyObject *given = unwrap(v, v->shape, value, THEUS_INT, NULL, 0);
   PyObject *result = given == NULL ? NULL : change(v, THEUS_OP_INSERT, "insert", at, given);
   Py_XDECREF(given);
   return result;
@@ -415,7 +415,7 @@ static PyObject *list_sort(PyObject *op, PyObject *args, PyObject *kwargs) {
     Py_CLEAR(result);
   }
   for (Py_ssize_t i = 0; result != NULL && i < PyList_GET_SIZE(all); i++) {
-    PyObject *item = unwrap(v, PyList_GET_ITEM(all, i), THEUS_INT, NULL, i);
+    PyObject *item = unwrap(v, v->shape, PyList_GET_ITEM(all, i), THEUS_INT, NULL, i);
     if (item == NULL || PyList_SetItem(all, i, item) < 0)
       Py_CLEAR(result);
   }

@@ -37,8 +37,8 @@ static PyObject *kernel_started(PyObject *module, PyObject *unused) {
 }
 
 static PyObject *kernel_applying(PyObject *module, PyObject *unused) {
-  (void)unused;
-  return PyBool_FromLong(state_in(module)->applying == PyThread_get_thread_ident());
+  (void)module, (void)unused;
+  return PyBool_FromLong(apply_depth > 0);
 }
 
 // New str, or NULL with ValueError: a path spelled as the kernel prints it.
@@ -153,6 +153,7 @@ static int kernel_exec(PyObject *module) {
                  add_type(module, &st->list_iter, &list_iter_spec, false) < 0 ||
                  add_type(module, &st->dict_iter, &dict_iter_spec, false) < 0 ||
                  add_type(module, &st->method_type, &method_spec, false) < 0 ||
+                 add_type(module, &st->heavy_type, &heavy_spec, false) < 0 ||
                  add_struct(module, &st->delta_type, &delta_desc) < 0 ||
                  add_struct(module, &st->commit_type, &commit_desc) < 0
              ? -1
@@ -167,7 +168,7 @@ static size_t owned(state *st, PyObject **refs[]) {
       (PyObject **)&st->object_view,  (PyObject **)&st->tracked_list, (PyObject **)&st->frozen_list,
       (PyObject **)&st->tracked_dict, (PyObject **)&st->frozen_dict,  (PyObject **)&st->list_iter,
       (PyObject **)&st->dict_iter,    (PyObject **)&st->method_type,  (PyObject **)&st->process_type,
-      (PyObject **)&st->tracked_set,  (PyObject **)&st->frozen_set,
+      (PyObject **)&st->heavy_type,   (PyObject **)&st->tracked_set,  (PyObject **)&st->frozen_set,
       &st->errors,                    &st->removed,                   &st->keys_view,
       &st->values_view,               &st->items_view,                &st->locked_mixin,
       &st->s_lock_manager,            &st->s_domain_ctx,              &st->s_global_ctx,

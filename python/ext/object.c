@@ -95,10 +95,15 @@ static PyObject *rebind(view *v, PyObject *found) {
 // The class' __getattr__, for a name that nothing else has. The AttributeError is set on entry.
 static PyObject *get_missing(view *v, PyObject *name) {
   state *st = STATE(v);
-  PyObject *hook = _PyType_Lookup(Py_TYPE(v->node->target), st->s_getattr); // borrowed
-  if (hook == NULL || !PyErr_ExceptionMatches(PyExc_AttributeError))
+  if (!PyErr_ExceptionMatches(PyExc_AttributeError))
     return NULL;
-  PyErr_Clear();
+  PyObject *error = errors_take(); // a lookup must not run with an exception set
+  PyObject *hook = v->node == NULL ? NULL : _PyType_Lookup(Py_TYPE(v->node->target), st->s_getattr);
+  if (hook == NULL) {
+    errors_put(error);
+    return NULL;
+  }
+  Py_DECREF(error);
   Py_INCREF(hook);
   PyObject *value = call_as_self(v, hook, name, NULL);
   Py_DECREF(hook);
@@ -112,13 +117,18 @@ static PyObject *get_dunder(view *v, PyObject *name) {
   PyObject *target = v->node->target;
   if (name == st->s_class)
     return Py_NewRef((PyObject *)Py_TYPE(target));
+  if (name == st->s_dict)
+    return fields_mapping(v);
   PyObject *own = PyObject_GenericGetAttr((PyObject *)v, name); // __reduce_ex__, __copy__, ...
   if (own != NULL || !PyErr_ExceptionMatches(PyExc_AttributeError))
     return own;
-  PyObject *descr = name == st->s_dict ? NULL : _PyType_Lookup(Py_TYPE(target), name); // borrowed
-  if (descr == NULL)
+  PyObject *error = errors_take(); // a lookup must not run with an exception set
+  PyObject *descr = _PyType_Lookup(Py_TYPE(target), name); // borrowed
+  if (descr == NULL) {
+    errors_put(error);
     return NULL;
-  PyErr_Clear();
+  }
+  Py_DECREF(error);
   if (!PyFunction_Check(descr))
     return Py_NewRef(descr);
   Py_INCREF(descr);
@@ -224,11 +234,10 @@ static int set_property(view *v, PyObject *descr, PyObject *name, PyObject *valu
 static int set_heavy(view *v, shape *s, PyObject *name, PyObject *value) {
   PyObject *target = v->node->target;
   bool foreign = kind_facts(STATE(v), target) & TYPE_FOREIGN;
-  unsigned long outer = STATE(v)->applying;
-  STATE(v)->applying = PyThread_get_thread_ident(); // the lock of the context lets it pass
+  apply_depth++; // the lock of the context lets it pass
   int failed = foreign ? PyObject_SetAttr(target, name, value)
                        : PyObject_GenericSetAttr(target, name, value);
-  STATE(v)->applying = outer;
+  apply_depth--;
   return failed < 0 ? -1
                     : view_log(v, s, value == NULL ? THEUS_OP_DELETE : THEUS_OP_SET, THEUS_ATTR,
                                name, 0, value, NULL);
@@ -291,7 +300,7 @@ static int object_setattro(PyObject *op, PyObject *name, PyObject *value) {
   PyObject *descr = Py_XNewRef(_PyType_Lookup(Py_TYPE(v->node->target), name));
   int done = set_property(v, descr, name, value);
   if (done == 0 && (done = check_assignable(STATE(v), v->node->target, descr, name)) == 0) {
-    PyObject *given = value == NULL ? NULL : unwrap(v, value, THEUS_ATTR, name, 0);
+    PyObject *given = value == NULL ? NULL : unwrap(v, s, value, THEUS_ATTR, name, 0);
     if (value != NULL && given == NULL)
       done = -1;
     else
@@ -512,6 +521,7 @@ static PyObject *object_int(PyObject *op) { return call_special(op, "__int__", N
 static PyObject *object_float(PyObject *op) { return call_special(op, "__float__", NULL, NULL); }
 
 static PyMethodDef object_methods[] = {
+    {"__dir__", fields_dir, METH_NOARGS, NULL},
     {"__copy__", view_copy, METH_NOARGS, NULL},
     {"__deepcopy__", view_deepcopy, METH_O, NULL},
     {"__reduce_ex__", view_reduce, METH_O, NULL},

@@ -181,8 +181,7 @@ scope *scope_begin(engine *e, process *p) {
   s->mark = c->n_log;
   s->views = NULL;
   s->root = root;
-  s->layer_name = NULL;
-  s->layer_view = NULL;
+  memset(s->layers, 0, sizeof(s->layers));
   s->local = s->log = NULL;
   e->current = s;
   e->owner = thread;
@@ -195,11 +194,20 @@ PyObject *scope_context(scope *s) {
   return n == NULL ? NULL : view_new(s, n, s->root, NULL, NULL, 0, 0, false);
 }
 
+static void forget_layers(scope *s) {
+  for (size_t i = 0; i < Py_ARRAY_LENGTH(s->layers); i++) {
+    PyObject *name = s->layers[i].name, *mine = (PyObject *)s->layers[i].view;
+    s->layers[i].name = NULL;
+    s->layers[i].view = NULL;
+    Py_XDECREF(mine);
+    Py_XDECREF(name);
+  }
+}
+
 // Makes every view stale and lets go of what belongs to the run alone.
 static void retire(scope *s) {
-  PyObject *dying[] = {s->layer_name, (PyObject *)s->layer_view, s->local, s->log};
-  s->layer_name = NULL;
-  s->layer_view = NULL;
+  forget_layers(s);
+  PyObject *dying[] = {s->local, s->log};
   s->local = s->log = NULL;
   for (size_t i = 0; i < Py_ARRAY_LENGTH(dying); i++)
     Py_XDECREF(dying[i]);
@@ -357,12 +365,8 @@ PyObject *scope_finish(scope *s, PyObject *result, theus_outcome outcome) {
   theus_error err = {0};
   uint64_t announced = 0;
   journal *before = NULL;
-  if (result != NULL && s->layer_view != NULL) { // ours: must not count as a view that survived
-    PyObject *mine = (PyObject *)s->layer_view;
-    s->layer_view = NULL;
-    Py_CLEAR(s->layer_name);
-    Py_DECREF(mine);
-  }
+  if (result != NULL) // ours: they must not count as views that survived
+    forget_layers(s);
   if (result != NULL && c->live_views > 0)
     Py_SETREF(result, plain(e->st, result));
   if (result != NULL && s->views != NULL && apply_settle(c, e->st) < 0)
@@ -431,7 +435,8 @@ static int scope_traverse(PyObject *op, visitproc visit, void *arg) {
   Py_VISIT(s->engine);
   Py_VISIT(s->proc);
   Py_VISIT(s->outer);
-  Py_VISIT(s->layer_view);
+  for (size_t i = 0; i < Py_ARRAY_LENGTH(s->layers); i++)
+    Py_VISIT(s->layers[i].view);
   Py_VISIT(s->local);
   Py_VISIT(s->log);
   return 0;

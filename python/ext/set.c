@@ -61,7 +61,7 @@ static int log_set(view *v, uint16_t op, PyObject *element) {
 static int change(view *v, PyObject *given, int direction) {
   if (writable(v) < 0)
     return -1;
-  PyObject *element = direction > 0 ? unwrap(v, given, THEUS_TEXT, given, 0) : unwrap_key(v, given);
+  PyObject *element = direction > 0 ? unwrap(v, v->shape, given, THEUS_TEXT, given, 0) : unwrap_key(v, given);
   int changed = element == NULL ? -1 : writable(v);
   if (changed == 0)
     changed = direction > 0 ? set_add(v->scope->core, v->node, element)

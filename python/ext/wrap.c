@@ -90,7 +90,8 @@ PyObject *wrap(view *parent, shape *s, PyObject *value, PyObject *key, Py_ssize_
   }
 }
 
-PyObject *unwrap(view *v, PyObject *value, uint8_t segment, PyObject *key, Py_ssize_t index) {
+PyObject *unwrap(view *v, shape *s, PyObject *value, uint8_t segment, PyObject *key,
+                 Py_ssize_t index) {
   if (kind_is_plain_exact(value))
     return Py_NewRef(value);
   state *st = STATE(v);
@@ -103,6 +104,8 @@ PyObject *unwrap(view *v, PyObject *value, uint8_t segment, PyObject *key, Py_ss
     return plain_view(given);
   }
   case KIND_UNSUPPORTED:
+    if (s->zone == THEUS_HEAVY)
+      return Py_NewRef(value);
     return view_deny(v, THEUS_TRY_STORE, segment, key, index, Py_TYPE(value)->tp_name);
   case KIND_ERROR:
     return NULL;

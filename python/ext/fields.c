@@ -1,0 +1,79 @@
+// fields.c: what dir(), vars() and __dict__ show of an object view: the names a process may use and
+// nothing else, pending writes included.
+//
+// Calls that run Python code: reading the fields (properties do not count as fields).
+#include "ext.h"
+
+static int add_visible(view *v, PyObject *names, PyObject *name) {
+  if (!PyUnicode_Check(name) || v->node == NULL)
+    return v->node == NULL ? (errors_stale(v), -1) : 0;
+  bool hidden = PyUnicode_GET_LENGTH(name) > 0 && PyUnicode_READ_CHAR(name, 0) == '_' && !v->self;
+  shape *s = hidden ? NULL : shape_attr(v->scope->engine, v->shape, name);
+  if (s == NULL)
+    return PyErr_Occurred() ? -1 : 0;
+  if (!(s->bits & (THEUS_MAY_READ | THEUS_MAY_WALK)))
+    return 0;
+  PyObject *pending;
+  int found = fields_get(v->node, name, &pending);
+  bool gone = found > 0 && pending == STATE(v)->removed;
+  Py_XDECREF(pending);
+  return found < 0 ? -1 : gone ? 0 : PyDict_SetItem(names, name, Py_None);
+}
+
+static int add_all(view *v, PyObject *names, PyObject *from) {
+  PyObject *all = from == NULL ? NULL : PySequence_List(from);
+  int failed = all == NULL ? -1 : 0;
+  for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(all); i++)
+    failed = add_visible(v, names, PyList_GET_ITEM(all, i));
+  Py_XDECREF(all);
+  return failed;
+}
+
+// New dict whose keys are the visible fields that live on the instance, in their order.
+static PyObject *visible(view *v) {
+  PyObject *names = PyDict_New();
+  if (names == NULL)
+    return NULL;
+  int failed = 0;
+  if (kind_facts(STATE(v), v->node->target) & TYPE_DICT) {
+    PyObject *dict = PyObject_GenericGetDict(v->node->target, NULL);
+    failed = dict == NULL ? -1 : add_all(v, names, dict);
+    Py_XDECREF(dict);
+  }
+  if (!failed && v->node != NULL && v->node->pending != NULL && v->node->pending->changed != NULL)
+    failed = add_all(v, names, v->node->pending->changed);
+  if (failed)
+    Py_CLEAR(names);
+  return names;
+}
+
+PyObject *fields_mapping(view *v) {
+  PyObject *names = visible(v), *all = names == NULL ? NULL : PyDict_Keys(names);
+  for (Py_ssize_t i = 0; all != NULL && i < PyList_GET_SIZE(all); i++) {
+    PyObject *name = PyList_GET_ITEM(all, i);
+    PyObject *value = PyObject_GetAttr((PyObject *)v, name);
+    int failed = value == NULL ? -1 : PyDict_SetItem(names, name, value);
+    Py_XDECREF(value);
+    if (failed)
+      Py_CLEAR(all);
+  }
+  PyObject *mapping = all == NULL ? NULL : PyDictProxy_New(names);
+  Py_XDECREF(all);
+  Py_XDECREF(names);
+  return mapping;
+}
+
+PyObject *fields_dir(PyObject *op, PyObject *unused) {
+  (void)unused;
+  view *v = (view *)op;
+  VIEW_CHECK(v);
+  PyObject *names = visible(v);
+  PyObject *of_class = names == NULL ? NULL : PyObject_Dir((PyObject *)Py_TYPE(v->node->target));
+  int failed = of_class == NULL ? -1 : add_all(v, names, of_class);
+  PyObject *list = failed ? NULL : PyDict_Keys(names);
+  if (list != NULL && PyList_Sort(list) < 0)
+    Py_CLEAR(list);
+  Py_XDECREF(of_class);
+  Py_XDECREF(names);
+  return list;
+}
