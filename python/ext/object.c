@@ -92,6 +92,21 @@ static PyObject *rebind(view *v, PyObject *found) {
   return Py_NewRef(found);
 }
 
+// New: what the class has under a name whose field was deleted: a default, or a method.
+static PyObject *get_of_class(view *v, shape *s, PyObject *name, PyObject *found) {
+  Py_INCREF(found);
+  PyObject *value = NULL;
+  if (PyFunction_Check(found)) {
+    PyObject *self = object_self(v);
+    value = self == NULL ? NULL : method_new(STATE(v), found, (view *)self);
+    Py_XDECREF(self);
+  } else {
+    value = runs_code(found) ? get_computed(v, found) : wrap(v, s, found, name, 0, THEUS_ATTR);
+  }
+  Py_DECREF(found);
+  return value;
+}
+
 // The class' __getattr__, for a name that nothing else has. The AttributeError is set on entry.
 static PyObject *get_missing(view *v, PyObject *name) {
   state *st = STATE(v);
@@ -161,8 +176,11 @@ static PyObject *object_getattro(PyObject *op, PyObject *name) {
       Py_DECREF(value);
       return wrapped;
     }
+    PyObject *fallback = pending ? _PyType_Lookup(Py_TYPE(n->target), name) : NULL; // borrowed
     if (pending) {
       Py_DECREF(value);
+      if (fallback != NULL && Py_TYPE(fallback)->tp_descr_set == NULL)
+        return get_of_class(v, s, name, fallback);
       PyErr_Format(PyExc_AttributeError, "'%s' object has no attribute '%U'",
                    Py_TYPE(n->target)->tp_name, name);
       return get_missing(v, name);
@@ -257,20 +275,41 @@ static PyObject *current(view *v, PyObject *name) {
   return value;
 }
 
+// Whether a field can be deleted: it is pending, or the instance itself holds it. 1, 0, -1.
+static int is_deletable(view *v, PyObject *name) {
+  PyObject *value;
+  int pending = fields_get(v->node, name, &value);
+  if (pending > 0 && value == STATE(v)->removed)
+    pending = 2;
+  Py_XDECREF(value);
+  if (pending != 0)
+    return pending < 0 ? -1 : pending == 1;
+  PyObject *target = v->node->target, *descr = _PyType_Lookup(Py_TYPE(target), name); // borrowed
+  if (descr != NULL && Py_TYPE(descr)->tp_descr_set != NULL) { // a slot
+    value = current(v, name);
+    Py_XDECREF(value);
+    return value != NULL ? 1 : PyErr_Occurred() ? -1 : 0;
+  }
+  PyObject *dict = PyObject_GenericGetDict(target, NULL);
+  int there = dict == NULL ? -1 : PyDict_Contains(dict, name);
+  Py_XDECREF(dict);
+  return there;
+}
+
 static int set_field(view *v, shape *s, PyObject *name, PyObject *value) {
   core *c = v->scope->core;
   state *st = STATE(v);
   PyObject *old = NULL;
-  if (value == NULL || c->writes != NULL) {
-    old = current(v, name);
-    if (old == NULL && PyErr_Occurred())
-      return -1;
-    if (old == NULL && value == NULL) {
+  if (value == NULL) {
+    int there = is_deletable(v, name);
+    if (there == 0)
       PyErr_Format(PyExc_AttributeError, "'%s' object has no attribute '%U'",
                    Py_TYPE(v->node->target)->tp_name, name);
+    if (there <= 0)
       return -1;
-    }
   }
+  if (c->writes != NULL && (old = current(v, name)) == NULL && PyErr_Occurred())
+    return -1;
   int added = fields_set(c, v->node, name, value == NULL ? st->removed : value);
   // A field assigned again in the same process is one write: the kernel judged its first record,
   // and the commit applies the newest value.
