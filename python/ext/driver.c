@@ -70,16 +70,6 @@ static theus_outcome outcome_of(engine *e, process *p) {
   return outcome;
 }
 
-static PyObject *refuse_no_contract(engine *e, process *p) {
-  PyObject *type = errors_class(e->st, "ContractViolationError");
-  if (type != NULL)
-    PyErr_Format(type,
-                 "process '%U' has no contract: decorate it with @process(inputs=[...], outputs=[...])",
-                 p->name);
-  Py_XDECREF(type);
-  return NULL;
-}
-
 // A coroutine would run after its transaction has ended. Steals result.
 static PyObject *refuse_coroutine(process *p, PyObject *result) {
   PyObject *closed = PyObject_CallMethod(result, "close", NULL);
@@ -107,10 +97,6 @@ PyObject *driver_execute(engine *e, process *p, PyObject *const *kwargs, PyObjec
     for (Py_ssize_t i = 0; i < n; i++)
       stack[i + 1] = kwargs[i];
     result = PyObject_Vectorcall(p->func, stack, 1, kwnames);
-    goto done;
-  }
-  if (!p->contract) {
-    refuse_no_contract(e, p);
     goto done;
   }
   bool nested = e->current != NULL;

@@ -156,19 +156,17 @@ static PyObject *engine_register(PyObject *op, PyObject *args) {
                         &errors) ||
       engine_usable(e) < 0)
     return NULL;
-  bool contract = inputs != Py_None;
   PyObject *held_in = NULL, *held_out = NULL, *classes = NULL, *none = PyTuple_New(0);
   theus_str *in = NULL, *out = NULL;
   size_t n_in = 0, n_out = 0;
   process *p = NULL;
   // Training mode hands out the raw context: there is no contract to enforce, only a name to find.
-  bool enforced = contract && e->strict;
   Py_ssize_t length;
   const char *text = PyUnicode_AsUTF8AndSize(name, &length);
-  if (text == NULL || none == NULL || spans_of(enforced ? inputs : none, &in, &n_in, &held_in) < 0 ||
-      spans_of(enforced ? outputs : none, &out, &n_out, &held_out) < 0 ||
+  if (text == NULL || none == NULL || spans_of(e->strict ? inputs : none, &in, &n_in, &held_in) < 0 ||
+      spans_of(e->strict ? outputs : none, &out, &n_out, &held_out) < 0 ||
       (classes = PySequence_Tuple(errors)) == NULL ||
-      (p = process_new(e->st, name, func, classes, contract)) == NULL)
+      (p = process_new(e->st, name, func, classes)) == NULL)
     goto error;
   theus_contract declared = {{text, (size_t)length}, in, n_in, out, n_out, side_effects, 0};
   theus_error err = {0};

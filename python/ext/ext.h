@@ -143,7 +143,6 @@ struct process {
   PyObject *name;
   PyObject *func;
   PyObject *errors; // tuple of classes and names
-  bool contract;    // false: registered without one, may not run
 };
 
 struct engine {
@@ -171,7 +170,7 @@ struct engine {
 int engine_usable(engine *e); // 0, or -1 with an exception: closed, forked
 // errors_raise for a call on an engine; ends its leases where the kernel refuses further work.
 void *engine_raise(engine *e, theus_status status, theus_error *err);
-process *process_new(state *st, PyObject *name, PyObject *func, PyObject *errors, bool contract);
+process *process_new(state *st, PyObject *name, PyObject *func, PyObject *errors);
 extern PyType_Spec engine_spec, process_spec, edit_spec, scope_spec;
 extern PyStructSequence_Desc delta_desc, commit_desc;
 
@@ -186,6 +185,8 @@ struct scope {
   core *core;     // owned by the outermost scope; NULL once ended
   scope *outer;   // owned
   theus_tx handle; // 0: leased, the kernel has not been told yet
+  bool ending;    // its end has begun: nothing may begin inside it any more
+  bool doomed;    // dropped while something ran inside it: it ends when that has ended
   size_t mark;    // records that were there when it began
   view *views;    // live views of this scope
   shape *root;
@@ -223,6 +224,7 @@ struct overlay {
   PyObject *dead;
   PyObject *full;
   PyObject *reverse; // dict: iterator over the base from its end, for popitem; set: for pop
+  overlay *next;     // while it waits to be freed
   Py_ssize_t keep;
   uint32_t structure; // grows when keys or length change: iterators watch it
   bool hidden;
@@ -264,19 +266,28 @@ struct core {
   savepoint *point;
   uint16_t level;
   bool foreign;        // applying may run user code
+  bool orphan;         // its run ended inside an operation: freed when that leaves it
+  unsigned busy;       // operations under way: nothing below is freed meanwhile, only queued
+  node *dying;         // queue of nodes, chained through `views`
+  overlay *dropped;    // queue of overlays
   Py_ssize_t live_views;
   PyObject *writes;    // list of DeltaEntry, NULL when nobody listens
 };
 
 core *core_new(void);
 void core_clear(core *c); // drops everything, keeps the memory
+// Around whatever holds a node or overlay while user code may run: until core_exit neither is
+// freed, whatever that code ends, drops or rolls back. core_exit runs destructors, and frees the
+// core itself if its run ended meanwhile.
+void core_enter(core *c);
+void core_exit(core *c);
 void core_free(core *c);
 node *core_node(core *c, PyObject *target, kind k); // borrowed; found or made
 node *core_find(core *c, PyObject *target);         // borrowed, or NULL without an exception
 void core_release(core *c, node *n);                // forget it if nothing holds it
 int core_savepoint(core *c);
 int core_keep(core *c);      // the innermost savepoint joins the one below; -1: no memory, unchanged
-void core_rollback(core *c); // ... or is undone
+void core_rollback(core *c); // ... or is undone; both within core_enter and core_exit
 int core_touch(core *c, node *n); // before n's overlay changes: make it, save it
 int core_record(view *v, shape *s, node *n, uint16_t op, uint16_t flags, uint64_t nbytes);
 

@@ -43,7 +43,7 @@ PyType_Spec process_spec = {
     .slots = process_slots,
 };
 
-process *process_new(state *st, PyObject *name, PyObject *func, PyObject *errors, bool contract) {
+process *process_new(state *st, PyObject *name, PyObject *func, PyObject *errors) {
   process *p = PyObject_GC_New(process, st->process_type);
   if (p == NULL)
     return NULL;
@@ -53,7 +53,6 @@ process *process_new(state *st, PyObject *name, PyObject *func, PyObject *errors
   p->name = Py_NewRef(name);
   p->func = Py_NewRef(func);
   p->errors = Py_NewRef(errors);
-  p->contract = contract;
   PyObject_GC_Track((PyObject *)p);
   return p;
 }

@@ -165,18 +165,21 @@ def test_a_signal_or_meta_input_is_refused(entry: str) -> None:
         assert engine.run_process("lax") == 1
 
 
-def test_a_function_without_contract(engine: TheusEngine, caplog: pytest.LogCaptureFixture) -> None:
-    """It is registered with a warning; running it says to decorate it, and it does not run."""
-    ran: list[object] = []
-    bare: Callable[..., Any] = ran.append
-    with caplog.at_level(logging.WARNING, logger="TheusEngine"):
+def test_a_function_without_contract() -> None:
+    """It is refused when it is registered, with the cure; training needs no contract."""
+
+    def bare(ctx: Any) -> Any:
+        return ctx.domain_ctx
+
+    with TheusEngine(System(), strict_mode=True) as engine:
+        with pytest.raises(ContractDefinitionError, match="'bare' has no contract") as caught:
+            engine.register_process("bare", bare)
+        assert "@theus.process" in caught.value.hint
+        with pytest.raises(KeyError, match="Process 'bare' not found"):
+            engine.run_process("bare")
+    with TheusEngine(System(), strict_mode=False) as engine:
         engine.register_process("bare", bare)
-    assert "'bare' has no contract" in caplog.text
-    assert engine.get_process("bare") == bare
-    with pytest.raises(ContractViolationError, match="'bare' has no contract") as caught:
-        engine.run_process("bare", x=1)
-    assert "@theus.process" in caught.value.hint
-    assert ran == []
+        assert engine.run_process("bare") is engine.ctx.domain_ctx
 
 
 def test_an_async_function_is_refused(engine: TheusEngine) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Self
 from theus import _kernel
 from theus._checks import check_root, resolve_mode
 from theus._context import LockedContextMixin
-from theus._process import Undecorated, checked_contract
+from theus._process import ProcessContract, checked_contract
 from theus._scan import decorated, import_tree
 from theus._table import default_table
 from theus.errors import ForkedKernelError, KernelPanic
@@ -74,29 +74,25 @@ class TheusEngine(_kernel.Engine):
 
         Raises:
             TypeError: the contract is not made of lists of strings; the text names the entry.
-            ContractDefinitionError: an entry is no path.
+            ContractDefinitionError: there is no contract, or an entry is no path.
             ZoneViolationError: an input lies in a zone that cannot be one.
 
-        A function without a contract is filed with a warning; running it raises
-        ContractViolationError.
+        In training mode nothing is enforced, so a function needs no contract there.
         """
         if not isinstance(name, str):
             raise TypeError(f"a process is registered as (name, function), not with {name!r} first")
         if not callable(func):
             raise TypeError(f"process {name!r} is {func!r}, which cannot be called")
-        contract = checked_contract(name, func)
-        if contract is None:
-            _log.warning("process %r has no contract: decorate it with @theus.process", name)
-            self._register(name, Undecorated(name, func), (), (), 0, ())
-        else:
-            self._register(
-                name,
-                func,
-                contract.inputs,
-                contract.outputs,
-                len(contract.side_effects),
-                contract.errors,
-            )
+        bare = not self.strict_mode and not hasattr(func, "_pop_contract")
+        contract = ProcessContract([], []) if bare else checked_contract(name, func)
+        self._register(
+            name,
+            func,
+            contract.inputs,
+            contract.outputs,
+            len(contract.side_effects),
+            contract.errors,
+        )
         self._taken.pop(name, None)
 
     def scan_and_register(self, package_path: str | os.PathLike[str]) -> None:
@@ -118,14 +114,6 @@ class TheusEngine(_kernel.Engine):
                 found[name] = func
         for name, func in found.items():
             self.register_process(name, func)
-
-    def get_process(self, name: str, /) -> Callable[..., Any]:
-        """The function registered under a name, or found under it in the default table.
-
-        Raises KeyError and AmbiguousProcessError, as running it would.
-        """
-        func = super().get_process(name)
-        return func.func if isinstance(func, Undecorated) else func
 
     def close(self) -> None:
         """End the engine and unlock its context. Closing twice is allowed."""

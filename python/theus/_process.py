@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeGuard, TypeVar, cast
 
 from theus._table import default_table
-from theus.errors import ContractViolationError
+from theus.errors import ContractDefinitionError
 
 F = TypeVar("F", bound=Callable[..., Any])
 Paths: TypeAlias = list[str] | tuple[str, ...] | set[str] | frozenset[str]
@@ -69,14 +69,18 @@ def process(
     return bind
 
 
-def checked_contract(name: str, func: Callable[..., Any]) -> ProcessContract | None:
-    """The contract of func with every entry of the right kind; None where it has no contract.
+def checked_contract(name: str, func: Callable[..., Any]) -> ProcessContract:
+    """The contract of func with every entry of the right kind.
 
-    Raises TypeError naming the process and the entry. What the entries mean is the kernel's to say.
+    Raises ContractDefinitionError where it has none, and TypeError naming the process and the
+    entry. What the entries mean is the kernel's to say.
     """
     declared = getattr(func, "_pop_contract", None)
     if declared is None:
-        return None
+        hint = f"decorate {name} with @theus.process(inputs=[...], outputs=[...])"
+        raise ContractDefinitionError(
+            f"process {name!r} has no contract\n  fix:  {hint}", process=name, hint=hint
+        )
     if inspect.iscoroutinefunction(func):
         raise TypeError(
             f"process {name!r} is an async function, which would go on after its transaction\n"
@@ -88,21 +92,6 @@ def checked_contract(name: str, func: Callable[..., Any]) -> ProcessContract | N
         _strings(name, declared, "side_effects"),
         [_error(name, func, entry) for entry in _entries(name, declared, "errors")],
     )
-
-
-class Undecorated:
-    """Stands in the registry for a function without a contract: found, but not run."""
-
-    def __init__(self, name: str, func: Callable[..., Any]) -> None:
-        self.name = name
-        self.func = func
-
-    def __call__(self, _ctx: object, /, **_arguments: object) -> None:
-        """Raise ContractViolationError with the cure."""
-        hint = f"decorate {self.name} with @theus.process(inputs=[...], outputs=[...])"
-        raise ContractViolationError(
-            f"process {self.name!r} has no contract\n  fix:  {hint}", process=self.name, hint=hint
-        )
 
 
 def _as_list(entries: Any) -> Any:
