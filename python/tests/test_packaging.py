@@ -237,7 +237,8 @@ def test_each_library_has_one_door(wheel: Path, tmp_path: Path, library: str, do
         (name,) = [n for n in archive.namelist() if re.match(rf"theus/{library}\..*so$", n)]
         exported, needed = dynamic(Path(archive.extract(name, tmp_path)))
     assert {door} == exported
-    assert needed <= {"libc.so.6", "libpthread.so.0", "libdl.so.2", "libresolv.so.2"}
+    of_libc = re.compile(r"(libc|libpthread|libdl|libresolv|ld-linux-[a-z0-9-]+)\.so\.\d+")
+    assert [name for name in needed if not of_libc.fullmatch(name)] == []
 
 
 def test_one_version_everywhere() -> None:
