@@ -47,18 +47,50 @@ static void node_free(core *c, node *n) {
   Py_DECREF(target);
 }
 
-static void savepoint_free(savepoint *p) {
+static void queue_overlay(core *c, overlay *o) {
+  if (o == NULL)
+    return;
+  o->next = c->dropped;
+  c->dropped = o;
+}
+
+// What a savepoint still holds waits for core_exit, where user code may run.
+static void savepoint_free(core *c, savepoint *p) {
   for (size_t i = 0; i < p->n; i++)
-    overlay_free(p->items[i].before);
+    queue_overlay(c, p->items[i].before);
   PyMem_Free(p->items);
   PyMem_Free(p);
+}
+
+// Frees what was queued, one by one: each destructor sees a core in order.
+static void sweep(core *c) {
+  while (c->dropped != NULL || c->dying != NULL) {
+    overlay *o = c->dropped;
+    node *n = c->dying;
+    if (o != NULL) {
+      c->dropped = o->next;
+      overlay_free(o);
+    } else {
+      c->dying = (node *)n->views;
+      node_free(c, n);
+    }
+  }
+}
+
+void core_enter(core *c) { c->busy++; }
+
+void core_exit(core *c) {
+  if (c->busy == 1)
+    sweep(c);
+  if (--c->busy == 0 && c->orphan)
+    core_free(c);
 }
 
 void core_clear(core *c) {
   while (c->point != NULL) {
     savepoint *p = c->point;
     c->point = p->below;
-    savepoint_free(p);
+    savepoint_free(c, p);
   }
   // Destructors may run Python code, but none can reach this core: its scope has ended and its
   // views are stale. The table is emptied slot by slot all the same.
@@ -72,6 +104,7 @@ void core_clear(core *c) {
       node_free(c, n);
     }
   }
+  sweep(c);
   if (c->mask + 1 > 4096) { // do not carry the memory of one large run for ever
     node **small = PyMem_Calloc(FIRST_SLOTS, sizeof(node *));
     if (small != NULL) {
@@ -178,7 +211,12 @@ void core_release(core *c, node *n) {
   }
   c->slots[at] = NULL;
   c->used--;
-  node_free(c, n);
+  if (c->busy == 0) {
+    node_free(c, n);
+  } else {
+    n->views = (view *)c->dying;
+    c->dying = n;
+  }
 }
 
 // ---- savepoints ---------------------------------------------------------------------------------
@@ -216,9 +254,14 @@ static int reserve(savepoint *p, size_t more) {
 
 int core_touch(core *c, node *n) {
   if (n->level < c->level) {
-    overlay *before = n->pending == NULL ? NULL : overlay_clone(n->pending);
-    if (n->pending != NULL && before == NULL)
+    overlay *now = n->pending, *before = now == NULL ? NULL : overlay_clone(now);
+    if (now != NULL && before == NULL)
       return -1;
+    if (n->level >= c->level || n->pending != now) { // cloning compared keys: user code was here
+      overlay_free(before);
+      PyErr_SetString(PyExc_RuntimeError, "a container changed while its keys were compared");
+      return -1;
+    }
     if (reserve(c->point, 1) < 0) {
       overlay_free(before);
       return -1;
@@ -252,10 +295,10 @@ int core_keep(core *c) {
     if (s->level < c->level) // the savepoint below had not saved it: it inherits what was saved here
       below->items[below->n++] = *s;
     else
-      overlay_free(s->before);
+      queue_overlay(c, s->before);
     s->before = NULL;
   }
-  savepoint_free(p);
+  savepoint_free(c, p);
   return 0;
 }
 
@@ -271,11 +314,15 @@ void core_rollback(core *c) {
     overlay *dropped = s->node->pending;
     s->node->pending = s->before;
     s->node->level = s->level;
-    s->before = dropped; // freed below, when all is restored: a destructor may look
+    s->before = dropped; // freed later, when all is restored: a destructor may look
   }
-  if (c->writes != NULL)
-    (void)PyList_SetSlice(c->writes, p->n_writes, PY_SSIZE_T_MAX, NULL); // shrinking: cannot fail
-  savepoint_free(p);
+  // Shrunk by hand: PyList_SetSlice needs memory even to delete. The list is known here alone.
+  for (Py_ssize_t n; c->writes != NULL && (n = PyList_GET_SIZE(c->writes)) > p->n_writes;) {
+    PyObject *entry = PyList_GET_ITEM(c->writes, n - 1);
+    Py_SET_SIZE(c->writes, n - 1);
+    Py_DECREF(entry);
+  }
+  savepoint_free(c, p);
 }
 
 // ---- the delta log ------------------------------------------------------------------------------

@@ -411,12 +411,47 @@ static int set_all(view *v, PyObject *from) {
   return 0;
 }
 
-static PyObject *dict_update(PyObject *op, PyObject *args, PyObject *kwargs) {
-  if (writable((view *)op) < 0)
-    return NULL;
-  PyObject *all = PyObject_Call((PyObject *)&PyDict_Type, args, kwargs); // dict()'s own rules
-  int failed = all == NULL ? -1 : set_all((view *)op, all);
+static int update_mapping(view *v, PyObject *from) {
+  PyObject *all = PyDict_New(); // first: it may be this very view
+  int failed = all == NULL || PyDict_Update(all, from) < 0 ? -1 : set_all(v, all);
   Py_XDECREF(all);
+  return failed;
+}
+
+// Pair by pair, as dict does: what came before an error is kept.
+static int update_pairs(view *v, PyObject *from) {
+  PyObject *it = PyObject_GetIter(from), *item;
+  int failed = it == NULL ? -1 : 0;
+  for (Py_ssize_t i = 0; !failed && (item = PyIter_Next(it)) != NULL; i++) {
+    PyObject *pair = PySequence_List(item);
+    if (pair != NULL && PyList_GET_SIZE(pair) != 2) {
+      PyErr_Format(PyExc_ValueError,
+                   "dictionary update sequence element #%zd has length %zd; 2 is required", i,
+                   PyList_GET_SIZE(pair));
+      Py_CLEAR(pair);
+    }
+    failed = pair == NULL
+                 ? -1
+                 : set_value(v, PyList_GET_ITEM(pair, 0), PyList_GET_ITEM(pair, 1));
+    Py_XDECREF(pair);
+    Py_DECREF(item);
+  }
+  Py_XDECREF(it);
+  return failed || PyErr_Occurred() ? -1 : 0;
+}
+
+static PyObject *dict_update(PyObject *op, PyObject *args, PyObject *kwargs) {
+  view *v = (view *)op;
+  PyObject *from = NULL;
+  if (writable(v) < 0 || !PyArg_UnpackTuple(args, "update", 0, 1, &from))
+    return NULL;
+  int failed = 0;
+  if (from != NULL) {
+    int mapping = PyObject_HasAttrString(from, "keys");
+    failed = mapping ? update_mapping(v, from) : update_pairs(v, from);
+  }
+  if (!failed && kwargs != NULL)
+    failed = set_all(v, kwargs);
   return failed ? NULL : Py_NewRef(Py_None);
 }
 

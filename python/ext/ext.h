@@ -154,7 +154,6 @@ struct engine {
   unsigned generation; // of the loader when this engine was opened
   unsigned leases;     // grows when the kernel refused something: all leases end
   bool strict, closed;
-  bool applying;       // a commit of this engine is being carried out
   PyObject *ctx;
   PyObject *processes; // dict name -> process
   PyObject *listeners; // list

@@ -175,11 +175,6 @@ static PyObject *list_copy(PyObject *op, PyObject *unused) {
   return list_shallow((view *)op);
 }
 
-static PyObject *list_reversed(PyObject *op, PyObject *unused) {
-  (void)unused;
-  return call_shallow(op, "__reversed__", NULL);
-}
-
 static PyObject *list_repr(PyObject *op) {
   view *v = (view *)op;
   if (v->node == NULL)
@@ -311,18 +306,28 @@ static PyObject *list_extend(PyObject *op, PyObject *iterable) {
   view *v = (view *)op;
   if (writable(v) < 0)
     return NULL;
-  PyObject *items = given_items(v, iterable);
-  if (items == NULL || writable(v) < 0) { // the iterable may have run user code
-    Py_XDECREF(items);
-    return NULL;
+  // As list does: a list is taken as it is now, anything else item by item, and what came before
+  // an iterator raises is kept.
+  bool known = PyList_CheckExact(iterable) || Py_TYPE(iterable) == Py_TYPE(op);
+  PyObject *items = known ? given_items(v, iterable) : NULL;
+  PyObject *it = known && items == NULL ? NULL : PyObject_GetIter(known ? items : iterable), *item;
+  Py_ssize_t added = 0;
+  int failed = it == NULL ? -1 : 0;
+  while (!failed && (item = PyIter_Next(it)) != NULL) {
+    PyObject *given = writable(v) < 0 ? NULL : unwrap(v, v->shape, item, THEUS_INT, NULL, added);
+    failed = given == NULL || writable(v) < 0 || list_append(v->scope->core, v->node, given) < 0;
+    added += !failed;
+    Py_XDECREF(given);
+    Py_DECREF(item);
   }
-  int failed = 0;
-  for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(items); i++)
-    failed = list_append(v->scope->core, v->node, PyList_GET_ITEM(items, i));
-  if (!failed && PyList_GET_SIZE(items) > 0)
-    failed = log_op(v, THEUS_OP_EXTEND, -1, items, NULL);
-  Py_DECREF(items);
-  return failed ? NULL : Py_NewRef(Py_None);
+  Py_XDECREF(it);
+  PyObject *error = PyErr_Occurred() ? errors_take() : NULL;
+  if (added > 0 && v->node != NULL && log_op(v, THEUS_OP_EXTEND, -1, items, NULL) < 0)
+    failed = -1;
+  if (error != NULL)
+    errors_put(error);
+  Py_XDECREF(items);
+  return failed || error != NULL ? NULL : Py_NewRef(Py_None);
 }
 
 static PyObject *list_insert(PyObject *op, PyObject *args) {
@@ -537,7 +542,6 @@ static PyMethodDef list_methods[] = {
     {"sort", METHOD(list_sort), METH_VARARGS | METH_KEYWORDS, "Sort in place."},
     {"reverse", list_reverse, METH_NOARGS, "Reverse in place."},
     {"copy", list_copy, METH_NOARGS, "A new list of the same items."},
-    {"__reversed__", list_reversed, METH_NOARGS, NULL},
     {"__copy__", list_copy, METH_NOARGS, NULL},
     {"__deepcopy__", view_deepcopy, METH_O, NULL},
     {"__reduce_ex__", view_reduce, METH_O, NULL},

@@ -119,16 +119,16 @@ static int intern_names(state *st) {
 }
 
 static int import_views(state *st) {
-  PyObject *abc = PyImport_ImportModule("collections.abc");
-  if (abc == NULL)
+  PyObject *views = PyImport_ImportModule("theus._mapping");
+  if (views == NULL)
     return -1;
-  st->keys_view = PyObject_GetAttrString(abc, "KeysView");
-  st->values_view = PyObject_GetAttrString(abc, "ValuesView");
-  st->items_view = PyObject_GetAttrString(abc, "ItemsView");
+  st->keys_view = PyObject_GetAttrString(views, "Keys");
+  st->values_view = PyObject_GetAttrString(views, "Values");
+  st->items_view = PyObject_GetAttrString(views, "Items");
   // Any class written in Python shows how such instances are destroyed.
   if (st->keys_view != NULL)
     st->python_dealloc = ((PyTypeObject *)st->keys_view)->tp_dealloc;
-  Py_DECREF(abc);
+  Py_DECREF(views);
   return st->keys_view == NULL || st->values_view == NULL || st->items_view == NULL ? -1 : 0;
 }
 

@@ -46,46 +46,41 @@ static int wait_turn(engine *e) {
 }
 
 static void wake_waiters(engine *e) {
-  if (e->waiters == 0)
+  if (e->waiters == 0 || e->generation != loader_generation()) // a fork has no threads to wake
     return;
   pthread_mutex_lock(&turn_mutex);
   pthread_cond_broadcast(&turn);
   pthread_mutex_unlock(&turn_mutex);
 }
 
-// Asks the kernel to begin until it is this thread's turn.
-static int begin(engine *e, theus_process process, theus_tx outer, PyObject *name,
-                 theus_action *next) {
-  for (int waited = 0;; waited += WAIT_SLICE_MS) {
-    theus_error err = {0};
-    if (engine_usable(e) < 0)
-      return -1;
-    theus_status status = e->api->tx_begin(e->handle, process, outer, next, &err);
-    if (status != THEUS_OK) {
-      engine_raise(e, status, &err);
-      return -1;
-    }
-    if (next->kind == THEUS_RUN)
-      return 0;
-    if (waited >= WAIT_LIMIT_MS) {
-      PyObject *type = errors_class(e->st, "TransactionConflictError");
-      if (type != NULL)
-        PyErr_Format(type,
-                     "process '%U' waited %d s for another transaction of this engine to end; "
-                     "keep slow work (network, sleep, joining threads) out of processes",
-                     name, WAIT_LIMIT_MS / 1000);
-      Py_XDECREF(type);
-      return -1;
-    }
-    if (wait_turn(e) < 0)
-      return -1;
+// Asks the kernel to begin. 1: *next is RUN, 0: it has to wait, -1. Keeps the GIL.
+static int ask(engine *e, theus_process process, theus_tx outer, theus_action *next) {
+  theus_error err = {0};
+  if (engine_usable(e) < 0)
+    return -1;
+  theus_status status = e->api->tx_begin(e->handle, process, outer, next, &err);
+  if (status != THEUS_OK) {
+    engine_raise(e, status, &err);
+    return -1;
   }
+  return next->kind == THEUS_RUN;
+}
+
+static void *refuse(state *st, const char *format, PyObject *name) {
+  PyObject *type = errors_class(st, "TransactionConflictError");
+  if (type != NULL)
+    PyErr_Format(type, format, name, WAIT_LIMIT_MS / 1000);
+  Py_XDECREF(type);
+  return NULL;
 }
 
 theus_tx scope_handle(scope *s) {
   theus_action next;
-  if (s->handle == 0 && begin(s->engine, s->proc->id, 0, s->name, &next) == 0)
+  int run = s->handle != 0 ? 0 : ask(s->engine, s->proc->id, 0, &next);
+  if (run > 0)
     s->handle = next.tx;
+  else if (s->handle == 0 && run == 0) // the lease was broken: cannot be, see admit
+    refuse(s->st, "process '%U' lost its turn", s->name);
   return s->handle;
 }
 
@@ -109,84 +104,114 @@ static void scope_release(state *st, scope *s) {
   }
 }
 
-// Gets the kernel's word, or uses the lease it gave. 0, or -1.
-static int admit(engine *e, process *p, PyObject *name, scope *outer, theus_tx *handle, shape **root) {
-  if (e->applying && e->owner == PyThread_get_thread_ident()) {
-    PyObject *type = errors_class(e->st, "TransactionConflictError");
-    if (type != NULL)
-      PyErr_Format(type, "process '%U' was started by a setter or destructor while a commit of the "
-                         "same engine is being applied; start it after the commit", name);
-    Py_XDECREF(type);
-    return -1;
-  }
-  if (p != NULL && e->current == NULL && p->lease == e->leases) {
-    *handle = 0;
-    *root = p->root;
-    return engine_usable(e);
-  }
-  // A leased run, this thread's or another's, has to be known to the kernel before it is asked.
-  if (e->current != NULL && scope_handle(e->current) == 0)
-    return -1;
-  theus_action next;
-  if (begin(e, p == NULL ? 0 : p->id, outer == NULL ? 0 : outer->handle, name, &next) < 0)
-    return -1;
-  *handle = next.tx;
-  *root = shape_intern(e, &next.root);
-  if (*root != NULL && p != NULL && next.leased) {
-    p->root = *root;
-    p->lease = e->leases;
-  }
-  return 0;
-}
-
-scope *scope_begin(engine *e, process *p) {
-  state *st = e->st;
-  unsigned long thread = PyThread_get_thread_ident();
-  scope *outer = e->current != NULL && e->owner == thread ? e->current : NULL;
-  PyObject *name = p == NULL ? st->s_edit : p->name;
+// What a scope begins with.
+typedef struct {
+  scope *outer; // borrowed: in charge of the engine now, NULL at top level
   theus_tx handle;
   shape *root;
-  if (admit(e, p, name, outer, &handle, &root) < 0)
+} admission;
+
+// Gets the kernel's word, or uses the lease it gave. 1, 0: not this thread's turn, -1. Runs no user
+// code unless it fails.
+static int admit(engine *e, process *p, PyObject *name, admission *a) {
+  if (engine_usable(e) < 0)
+    return -1;
+  a->outer = e->current;
+  a->handle = 0;
+  // Not the kernel's to see: a leased run it never heard of, a commit that is still being applied.
+  if (a->outer != NULL && e->owner != PyThread_get_thread_ident())
+    return 0;
+  if (a->outer != NULL && a->outer->ending) {
+    refuse(e->st, "process '%U' was started by code that runs while a transaction of the same "
+                  "engine ends; start it afterwards", name);
+    return -1;
+  }
+  if (a->outer == NULL && p != NULL && p->lease == e->leases) {
+    a->root = p->root;
+    return 1;
+  }
+  if (a->outer != NULL && scope_handle(a->outer) == 0)
+    return -1;
+  theus_action next;
+  int run = ask(e, p == NULL ? 0 : p->id, a->outer == NULL ? 0 : a->outer->handle, &next);
+  if (run <= 0)
+    return run;
+  a->handle = next.tx;
+  a->root = shape_intern(e, &next.root);
+  if (a->root != NULL && p != NULL && next.leased) {
+    p->root = a->root;
+    p->lease = e->leases;
+  }
+  return 1;
+}
+
+static int wait_and_admit(engine *e, process *p, PyObject *name, admission *a) {
+  for (int waited = 0;; waited += WAIT_SLICE_MS) {
+    int admitted = admit(e, p, name, a);
+    if (admitted != 0)
+      return admitted < 0 ? -1 : 0;
+    if (waited >= WAIT_LIMIT_MS) {
+      refuse(e->st, "process '%U' waited %d s for another transaction of this engine to end; "
+                    "keep slow work (network, sleep, joining threads) out of processes", name);
+      return -1;
+    }
+    if (wait_turn(e) < 0)
+      return -1;
+  }
+}
+
+// Everything that may run user code (an allocation may collect) comes before the kernel is asked.
+scope *scope_begin(engine *e, process *p) {
+  state *st = e->st;
+  if (engine_usable(e) < 0)
     return NULL;
-  scope *s = root == NULL ? NULL : scope_alloc(st);
-  core *c = outer != NULL ? outer->core : e->spare;
-  bool ready = s != NULL;
-  if (ready && outer != NULL)
-    ready = core_savepoint(c) == 0;
-  else if (ready && c == NULL)
-    ready = (c = core_new()) != NULL;
-  if (ready && outer == NULL)
-    e->spare = NULL;
-  if (ready && outer == NULL && PyList_GET_SIZE(e->listeners) > 0)
-    ready = (c->writes = PyList_New(0)) != NULL;
-  if (!ready) {
+  PyObject *name = p == NULL ? st->s_edit : p->name, *writes = NULL;
+  scope *s = scope_alloc(st);
+  if (s == NULL)
+    return NULL;
+  if (PyList_GET_SIZE(e->listeners) > 0 && (writes = PyList_New(0)) == NULL)
+    goto unstarted;
+  admission a;
+  if (wait_and_admit(e, p, name, &a) < 0)
+    goto unstarted;
+  core *c = a.outer != NULL ? a.outer->core : e->spare;
+  if (a.root == NULL || (a.outer != NULL && core_savepoint(c) < 0) ||
+      (c == NULL && (c = core_new()) == NULL)) {
     theus_error err = {0};
     theus_action next;
-    if (handle != 0)
-      (void)e->api->tx_finish(handle, THEUS_UNSTARTED, NULL, 0, &next, &err); // drops, cannot fail
+    if (a.handle != 0)
+      (void)e->api->tx_finish(a.handle, THEUS_UNSTARTED, NULL, 0, &next, &err); // drops, cannot fail
     e->api->error_release(&err);
-    if (s != NULL) {
-      scope_release(st, s);
-      Py_DECREF(st->scope_type);
-    }
-    return NULL;
+    goto unstarted;
+  }
+  if (a.outer == NULL) {
+    e->spare = NULL;
+    c->writes = writes;
+    writes = NULL;
   }
   s->st = st;
   s->engine = (engine *)Py_NewRef((PyObject *)e);
   s->proc = (process *)Py_XNewRef((PyObject *)p);
   s->name = Py_NewRef(name);
   s->core = c;
-  s->outer = (scope *)Py_XNewRef((PyObject *)outer);
-  s->handle = handle;
+  s->outer = (scope *)Py_XNewRef((PyObject *)a.outer);
+  s->handle = a.handle;
+  s->ending = s->doomed = false;
   s->mark = c->n_log;
   s->views = NULL;
-  s->root = root;
+  s->root = a.root;
   memset(s->layers, 0, sizeof(s->layers));
   s->local = s->log = NULL;
   e->current = s;
-  e->owner = thread;
+  e->owner = PyThread_get_thread_ident();
   PyObject_GC_Track((PyObject *)s);
+  Py_XDECREF(writes);
   return s;
+unstarted:
+  Py_XDECREF(writes);
+  scope_release(st, s);
+  Py_DECREF(st->scope_type);
+  return NULL;
 }
 
 PyObject *scope_context(scope *s) {
@@ -204,39 +229,48 @@ static void forget_layers(scope *s) {
   }
 }
 
-// Makes every view stale and lets go of what belongs to the run alone.
+// From here to leave() no destructor runs: every view becomes stale, what dies is only queued.
 static void retire(scope *s) {
-  forget_layers(s);
-  PyObject *dying[] = {s->local, s->log};
-  s->local = s->log = NULL;
-  for (size_t i = 0; i < Py_ARRAY_LENGTH(dying); i++)
-    Py_XDECREF(dying[i]);
+  s->ending = true;
+  core_enter(s->core);
   while (s->views != NULL)
     view_detach(s->views);
 }
 
 // The scope no longer is in charge. Its core goes back to the engine or stays with the outer scope.
+// What the run held is let go last: destructors may begin transactions of their own.
 static void leave(scope *s) {
   engine *e = s->engine;
-  process *p = s->proc;
   scope *outer = s->outer;
   core *c = s->core;
+  PyObject *dying[] = {s->local, s->log, (PyObject *)s->proc, (PyObject *)e};
+  s->local = s->log = NULL;
   s->engine = NULL;
   s->proc = NULL;
   s->outer = NULL;
   s->core = NULL;
   e->current = outer;
-  if (outer == NULL) {
+  if (outer != NULL) {
+    core_exit(c);
+  } else if (c->busy > 1) { // ended by user code inside an operation: that one frees the core
+    c->orphan = true;
+    c->busy--;
     wake_waiters(e);
-    core_clear(c); // may run destructors, and these may begin a transaction of their own
+  } else {
+    wake_waiters(e);
+    core_clear(c);
+    c->busy = 0;
     if (e->spare == NULL)
       e->spare = c;
     else
       core_free(c);
   }
+  forget_layers(s);
+  if (outer != NULL && outer->doomed)
+    scope_abandon(outer);
   Py_XDECREF((PyObject *)outer);
-  Py_XDECREF((PyObject *)p);
-  Py_DECREF((PyObject *)e);
+  for (size_t i = 0; i < Py_ARRAY_LENGTH(dying); i++)
+    Py_XDECREF(dying[i]);
 }
 
 static void drop(scope *s) {
@@ -266,9 +300,7 @@ static void announce(engine *e, uint64_t version, PyObject *name, PyObject *writ
 // *before is released by the caller, once the scope is no longer in charge.
 static int publish(scope *s, theus_action *next, journal **before) {
   engine *e = s->engine;
-  e->applying = true;
   int failed = apply_all(s->core, e->st, before);
-  e->applying = false;
   PyObject *error = failed ? errors_take() : NULL;
   theus_error err = {0};
   theus_status status = THEUS_OK;
@@ -290,14 +322,14 @@ static int publish(scope *s, theus_action *next, journal **before) {
   return 0;
 }
 
-// The kernel's last word on a run that raised: unchanged, or as an undeclared error.
-static void surface(engine *e, PyObject *name, uint32_t how) {
+// The kernel's last word on a run that raised: unchanged, or as an undeclared error. Steals cause;
+// new: the error to raise.
+static PyObject *surface(engine *e, PyObject *name, uint32_t how, PyObject *cause) {
   if (how != THEUS_RAISE_WRAPPED)
-    return;
-  PyObject *cause = errors_take();
+    return cause;
   PyObject *type = errors_class(e->st, "ContractViolationError");
-  PyObject *text = PyObject_Str(cause);
-  if (text == NULL) {
+  PyObject *text = type == NULL ? NULL : PyObject_Str(cause);
+  if (text == NULL && type != NULL) {
     PyErr_Clear(); // an exception that cannot be printed is still reported by its type
     text = PyUnicode_FromString("<no text>");
   }
@@ -306,11 +338,10 @@ static void surface(engine *e, PyObject *name, uint32_t how) {
                                                           Py_TYPE(cause)->tp_name, text);
   PyObject *args = message == NULL ? NULL : PyTuple_Pack(1, message);
   PyObject *kwargs = args == NULL ? NULL : Py_BuildValue("{sO}", "process", name);
-  PyObject *error = type == NULL || kwargs == NULL ? NULL : PyObject_Call(type, args, kwargs);
+  PyObject *error = kwargs == NULL ? NULL : PyObject_Call(type, args, kwargs);
   if (error != NULL) {
     PyException_SetCause(error, Py_NewRef(cause));
     PyException_SetContext(error, Py_NewRef(cause));
-    errors_put(error);
   }
   Py_XDECREF(kwargs);
   Py_XDECREF(args);
@@ -318,11 +349,11 @@ static void surface(engine *e, PyObject *name, uint32_t how) {
   Py_XDECREF(text);
   Py_XDECREF(type);
   Py_DECREF(cause);
+  return error == NULL ? errors_take() : error;
 }
 
-// Ends the kernel's transaction after a failure of our own and keeps the exception that is set.
+// Ends the kernel's transaction after a failure of our own.
 static void give_up(scope *s, theus_outcome outcome) {
-  PyObject *error = errors_take();
   theus_action next;
   theus_error err = {0};
   engine *e = s->engine;
@@ -335,8 +366,6 @@ static void give_up(scope *s, theus_outcome outcome) {
     PyErr_Clear(); // closed or forked: the kernel has forgotten the transaction already
   }
   drop(s);
-  if (error != NULL)
-    errors_put(error);
 }
 
 // Tells the kernel how the run ended and what it wrote, in one crossing; none if it is leased,
@@ -360,11 +389,15 @@ static theus_status tell(scope *s, theus_outcome outcome, theus_action *next, th
 PyObject *scope_finish(scope *s, PyObject *result, theus_outcome outcome) {
   engine *e = (engine *)Py_NewRef((PyObject *)s->engine);
   core *c = s->core;
-  PyObject *name = s->name, *writes = NULL;
+  PyObject *name = Py_NewRef(s->name), *writes = NULL;
+  PyObject *error = result == NULL ? errors_take() : NULL;
   theus_action next = {0};
   theus_error err = {0};
   uint64_t announced = 0;
   journal *before = NULL;
+  s->ending = true;
+  while (e->current != s) // edit blocks that were opened inside and never left
+    scope_abandon(e->current);
   if (result != NULL) // ours: they must not count as views that survived
     forget_layers(s);
   if (result != NULL && c->live_views > 0)
@@ -373,46 +406,46 @@ PyObject *scope_finish(scope *s, PyObject *result, theus_outcome outcome) {
     Py_CLEAR(result);
   if (result == NULL && outcome == THEUS_RETURNED)
     outcome = THEUS_REFUSED; // what it returned or stored cannot leave the run
-  PyObject *error = result == NULL ? errors_take() : NULL;
+  if (result == NULL && error == NULL)
+    error = errors_take();
   retire(s);
   theus_status status = THEUS_CLOSED;
   if (engine_usable(e) == 0)
     status = tell(s, outcome, &next, &err);
-  if (error != NULL) {
+  if (error != NULL)
     PyErr_Clear(); // closed or forked meanwhile: the process' own error says more
-    errors_put(error);
-  } else if (status != THEUS_OK && !PyErr_Occurred()) {
+  else if (status != THEUS_OK && !PyErr_Occurred())
     engine_raise(e, status, &err);
-  }
-  if (status != THEUS_OK) {
+  bool failed = status != THEUS_OK;
+  if (failed) {
     e->leases++;
     e->api->error_release(&err);
     drop(s);
-    Py_CLEAR(result);
   } else if (next.kind == THEUS_COMMIT || next.kind == THEUS_APPLY) {
-    if (publish(s, &next, &before) < 0)
-      Py_CLEAR(result);
-    else if (c->writes != NULL)
+    failed = publish(s, &next, &before) < 0;
+    if (!failed && c->writes != NULL) {
       announced = e->version;
-  } else if (next.kind == THEUS_KEEP) {
-    if (core_keep(c) < 0) {
-      drop(s);
-      Py_CLEAR(result);
+      writes = Py_NewRef(c->writes);
     }
+  } else if (next.kind == THEUS_KEEP) {
+    failed = core_keep(c) < 0;
+    if (failed)
+      drop(s);
   } else if (next.kind == THEUS_DROP) {
     drop(s);
-    surface(e, name, next.raise);
   }
-  if (announced != 0)
-    writes = Py_XNewRef(c->writes);
-  Py_INCREF(name);
-  error = result == NULL ? errors_take() : NULL;
+  if (failed && error == NULL)
+    error = errors_take();
   leave(s);
   apply_forget(before);
-  if (announced != 0 && writes != NULL)
+  if (error != NULL && status == THEUS_OK && next.kind == THEUS_DROP)
+    error = surface(e, name, next.raise, error);
+  if (announced != 0)
     announce(e, announced, name, writes);
-  if (error != NULL)
+  if (error != NULL) {
+    Py_CLEAR(result);
     errors_put(error);
+  }
   Py_XDECREF(writes);
   Py_DECREF(name);
   Py_DECREF((PyObject *)e);
@@ -420,11 +453,20 @@ PyObject *scope_finish(scope *s, PyObject *result, theus_outcome outcome) {
 }
 
 void scope_abandon(scope *s) {
-  if (s->engine == NULL)
+  if (s->engine == NULL || s->ending)
     return;
+  if (s->engine->current != s) { // something runs inside it: that goes first
+    s->doomed = true;
+    return;
+  }
+  PyObject *error = errors_take();
+  Py_INCREF((PyObject *)s); // destructors may drop what owns it
   retire(s);
   give_up(s, THEUS_INTERRUPTED);
   leave(s);
+  Py_DECREF((PyObject *)s);
+  if (error != NULL)
+    errors_put(error);
 }
 
 // ---- type -----------------------------------------------------------------------------------------
@@ -446,7 +488,7 @@ static void scope_dealloc(PyObject *op) {
   scope *s = (scope *)op;
   PyTypeObject *type = Py_TYPE(op);
   PyObject_GC_UnTrack(op);
-  scope_abandon(s); // nothing to do unless the run was never finished
+  assert(s->engine == NULL); // who began it has finished or abandoned it
   PyObject *name = s->name;
   scope_release(s->st, s);
   Py_DECREF(name);
