@@ -10,7 +10,7 @@ class Keys(KeysView[Any]):
     _mapping: dict[Any, Any]  # set by collections.abc
 
     def __reversed__(self) -> Iterator[Any]:
-        return reversed(self._mapping)
+        return (key for key in reversed(self._mapping))
 
 
 class Values(ValuesView[Any]):
