@@ -171,7 +171,7 @@ scope *scope_begin(engine *e, process *p) {
     return NULL;
   if (PyList_GET_SIZE(e->listeners) > 0 && (writes = PyList_New(0)) == NULL)
     goto unstarted;
-  admission a;
+  admission a = {0};
   if (wait_and_admit(e, p, name, &a) < 0)
     goto unstarted;
   core *c = a.outer != NULL ? a.outer->core : e->spare;
