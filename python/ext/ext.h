@@ -87,6 +87,7 @@ struct state {
   PyObject *s_dict, *s_getattr, *s_edit, *s_resolve, *s_lock_manager;
   PyTypeObject *process_type, *heavy_type;
   destructor python_dealloc;                      // what every class written in Python has
+  PyObject *module;                               // borrowed: the one whose state this is
   kind_slot kinds[KIND_SLOTS];
   view *free_views;
   int n_free_views;
@@ -177,7 +178,8 @@ extern PyStructSequence_Desc delta_desc, commit_desc;
 
 struct scope {
   PyObject_HEAD
-  state *st;      // of the module, which outlives every scope
+  state *st;        // of the module
+  PyObject *module; // owned for life: at exit a collection may clear what else keeps it
   engine *engine; // owned while running, NULL afterwards
   process *proc;  // owned while running; NULL for edit()
   PyObject *name; // owned for life: stale views name their process
@@ -364,7 +366,7 @@ struct view {
     }                                                                                              \
   } while (0)
 
-// New view of target below parent. Steals nothing.
+// New view of n below parent, of a scope that has not ended. Steals nothing, runs no user code.
 PyObject *view_new(scope *s, node *n, shape *sh, view *parent, PyObject *key, Py_ssize_t index,
                    uint8_t segment, bool self);
 void view_detach(view *v); // makes it stale

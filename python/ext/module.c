@@ -134,6 +134,7 @@ static int import_views(state *st) {
 
 static int kernel_exec(PyObject *module) {
   state *st = state_in(module);
+  st->module = module;
   if (intern_names(st) < 0 || import_views(st) < 0 ||
       (st->removed = PyObject_CallNoArgs((PyObject *)&PyBaseObject_Type)) == NULL ||
       PyModule_AddIntConstant(module, "ABI_VERSION", THEUS_ABI_VERSION) < 0)
@@ -190,16 +191,9 @@ static int kernel_traverse(PyObject *module, visitproc visit, void *arg) {
   return 0;
 }
 
-static int kernel_clear(PyObject *module) {
-  PyObject **refs[MAX_OWNED];
-  size_t n = owned(state_in(module), refs);
-  for (size_t i = 0; i < n; i++)
-    Py_CLEAR(*refs[i]);
-  return 0;
-}
-
-static void kernel_free(void *module) {
-  state *st = state_in((PyObject *)module);
+// What is kept for reuse still names its type, so it goes before the types do, and nothing is kept
+// from then on.
+static void drain(state *st) {
   while (st->free_views != NULL) {
     view *v = st->free_views;
     st->free_views = v->next;
@@ -210,8 +204,19 @@ static void kernel_free(void *module) {
     st->free_scopes = s->outer;
     PyObject_GC_Del(s);
   }
-  (void)kernel_clear((PyObject *)module); // always 0
+  st->n_free_views = st->n_free_scopes = INT_MAX;
 }
+
+static int kernel_clear(PyObject *module) {
+  PyObject **refs[MAX_OWNED];
+  size_t n = owned(state_in(module), refs);
+  drain(state_in(module));
+  for (size_t i = 0; i < n; i++)
+    Py_CLEAR(*refs[i]);
+  return 0;
+}
+
+static void kernel_free(void *module) { (void)kernel_clear((PyObject *)module); } // always 0
 
 static PyModuleDef_Slot kernel_slots[] = {
     {Py_mod_exec, kernel_exec},

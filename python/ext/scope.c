@@ -190,6 +190,7 @@ scope *scope_begin(engine *e, process *p) {
     writes = NULL;
   }
   s->st = st;
+  s->module = Py_NewRef(st->module);
   s->engine = (engine *)Py_NewRef((PyObject *)e);
   s->proc = (process *)Py_XNewRef((PyObject *)p);
   s->name = Py_NewRef(name);
@@ -474,6 +475,7 @@ void scope_abandon(scope *s) {
 static int scope_traverse(PyObject *op, visitproc visit, void *arg) {
   scope *s = (scope *)op;
   Py_VISIT(Py_TYPE(op));
+  Py_VISIT(s->module);
   Py_VISIT(s->engine);
   Py_VISIT(s->proc);
   Py_VISIT(s->outer);
@@ -489,10 +491,11 @@ static void scope_dealloc(PyObject *op) {
   PyTypeObject *type = Py_TYPE(op);
   PyObject_GC_UnTrack(op);
   assert(s->engine == NULL); // who began it has finished or abandoned it
-  PyObject *name = s->name;
+  PyObject *name = s->name, *module = s->module;
   scope_release(s->st, s);
   Py_DECREF(name);
   Py_DECREF(type);
+  Py_DECREF(module);
 }
 
 static PyObject *scope_new_refused(PyTypeObject *type, PyObject *args, PyObject *kw) {

@@ -27,19 +27,32 @@ static PyTypeObject *type_for(state *st, const node *n, const shape *s, const vi
   }
 }
 
+// Without a collection: it would run destructors while nothing holds the node yet.
+static view *view_alloc(PyTypeObject *type) {
+#if PY_VERSION_HEX < 0x030C0000 // later versions collect between instructions only
+  int collecting = PyGC_Disable();
+  view *v = PyObject_GC_New(view, type);
+  if (collecting)
+    PyGC_Enable();
+  return v;
+#else
+  return PyObject_GC_New(view, type);
+#endif
+}
+
 PyObject *view_new(scope *s, node *n, shape *sh, view *parent, PyObject *key, Py_ssize_t index,
                    uint8_t segment, bool self) {
   for (view *v = n->views; v != NULL; v = v->twin)
     if (v->shape == sh && v->scope == s && v->self == self)
       return Py_NewRef((PyObject *)v);
-  state *st = s->engine->st;
+  state *st = s->st;
   PyTypeObject *type = type_for(st, n, sh, parent);
   view *v = st->free_views;
   if (v != NULL) {
     st->free_views = v->next;
     st->n_free_views--;
     (void)PyObject_Init((PyObject *)v, type); // takes a reference to the heap type
-  } else if ((v = PyObject_GC_New(view, type)) == NULL) {
+  } else if ((v = view_alloc(type)) == NULL) {
     core_release(s->core, n);
     return NULL;
   }
@@ -86,11 +99,11 @@ void view_detach(view *v) {
 void view_dealloc(PyObject *self) {
   view *v = (view *)self;
   PyObject_GC_UnTrack(self);
+  view_detach(v); // before the trashcan can put it off: a dead view must not be found again
   Py_TRASHCAN_BEGIN(self, view_dealloc)
   PyTypeObject *type = Py_TYPE(self);
   state *st = STATE(v);
   PyObject *dying[] = {(PyObject *)v->parent, v->key, (PyObject *)v->scope};
-  view_detach(v);
   if (st->n_free_views < MAX_FREE_VIEWS) {
     v->next = st->free_views;
     st->free_views = v;
@@ -235,22 +248,33 @@ static int trail_of(trail *t, view *v, uint8_t segment, PyObject *key, Py_ssize_
 
 void *view_deny(view *v, uint32_t tried, uint8_t segment, PyObject *key, Py_ssize_t index,
                 const char *detail) {
-  engine *e = v->scope->engine;
+  VIEW_CHECK(v);
   trail t = {0};
-  theus_tx tx = engine_usable(e) == 0 ? scope_handle(v->scope) : 0;
-  if (tx != 0 && trail_of(&t, v, segment, key, index) == 0) {
+  theus_str text = {detail, strlen(detail)};
+  PyObject *held = detail[0] == '\0' ? NULL : PyUnicode_FromString(detail); // a type's name may die
+  engine *e = (engine *)Py_NewRef((PyObject *)v->scope->engine);
+  if (held != NULL)
+    text.data = PyUnicode_AsUTF8AndSize(held, NULL);
+  if ((held == NULL && detail[0] != '\0') || text.data == NULL || engine_usable(e) < 0 ||
+      scope_handle(v->scope) == 0 || trail_of(&t, v, segment, key, index) < 0) {
+    // the exception is set
+  } else if (v->node == NULL) { // spelling a key ran user code
+    errors_stale(v);
+  } else {
     theus_error err = {0};
-    theus_str text = {detail, strlen(detail)};
     theus_status status =
-        e->api->deny(e->handle, tx, tried, t.segments, t.n, text, &err);
+        e->api->deny(e->handle, v->scope->handle, tried, t.segments, t.n, text, &err);
     engine_raise(e, status, &err);
   }
   trail_free(&t);
+  Py_XDECREF(held);
+  Py_DECREF((PyObject *)e);
   return NULL;
 }
 
 PyObject *view_path(view *v, uint8_t segment, PyObject *key, Py_ssize_t index) {
-  engine *e = v->scope->engine;
+  VIEW_CHECK(v);
+  engine *e = (engine *)Py_NewRef((PyObject *)v->scope->engine); // spelling a key runs user code
   trail t = {0};
   PyObject *text = NULL;
   char stack[256], *buffer = stack;
@@ -274,35 +298,50 @@ PyObject *view_path(view *v, uint8_t segment, PyObject *key, Py_ssize_t index) {
   if (buffer != stack)
     PyMem_Free(buffer);
   trail_free(&t);
+  Py_DECREF((PyObject *)e);
   return text;
 }
 
 int view_log(view *v, shape *s, uint16_t op, uint8_t segment, PyObject *key, Py_ssize_t index,
              PyObject *value, PyObject *old) {
-  core *c = v->scope->core;
+  VIEW_CHECK_INT(v); // the write itself may have run user code
   bool heavy = s->zone == THEUS_HEAVY;
   bool foreign = false;
-  if (v->node->kind == KIND_OBJECT)
-    foreign = kind_facts(STATE(v), v->node->target) & TYPE_FOREIGN;
-  else if ((v->node->kind == KIND_DICT || v->node->kind == KIND_SET) && key != NULL)
+  uint8_t kind = v->node->kind;
+  PyObject *target = Py_NewRef(v->node->target), *path = NULL, *at = NULL, *entry = NULL;
+  int failed = -1;
+  if (kind == KIND_OBJECT)
+    foreign = kind_facts(STATE(v), target) & TYPE_FOREIGN;
+  else if ((kind == KIND_DICT || kind == KIND_SET) && key != NULL)
     foreign = !kind_is_plain_exact(key);
   uint16_t flags = (uint16_t)((heavy ? THEUS_RECORD_HEAVY : 0) |
                               (foreign && !heavy ? THEUS_RECORD_FOREIGN : 0));
   uint64_t nbytes = heavy && value != NULL ? heavy_nbytes(value) : 0;
+  if (v->node == NULL) { // looking at a class or a buffer ran user code
+    errors_stale(v);
+    goto done;
+  }
+  core *c = v->scope->core;
   if (core_record(v, s, v->node, op, flags, nbytes) < 0)
-    return -1;
-  if (c->writes == NULL)
-    return 0;
-  PyObject *path = view_path(v, segment, key, index);
-  PyObject *at = segment == 0 ? Py_NewRef(Py_None)
-                 : key != NULL ? Py_NewRef(key)
-                               : PyLong_FromSsize_t(index);
-  PyObject *entry = path == NULL || at == NULL
-                        ? NULL
-                        : delta_new(STATE(v), path, op, value, old, v->node->target, at);
-  int failed = entry == NULL ? -1 : PyList_Append(c->writes, entry);
+    goto done;
+  if (c->writes == NULL) {
+    failed = 0;
+    goto done;
+  }
+  path = view_path(v, segment, key, index);
+  at = segment == 0 ? Py_NewRef(Py_None)
+       : key != NULL ? Py_NewRef(key)
+                     : PyLong_FromSsize_t(index);
+  if (path != NULL && at != NULL)
+    entry = delta_new(STATE(v), path, op, value, old, target, at);
+  if (entry != NULL && v->node == NULL) // spelling a key ran user code
+    errors_stale(v);
+  else if (entry != NULL)
+    failed = PyList_Append(v->scope->core->writes, entry);
+done:
   Py_XDECREF(entry);
   Py_XDECREF(at);
   Py_XDECREF(path);
+  Py_DECREF(target);
   return failed;
 }
