@@ -6,6 +6,7 @@ import "C"
 
 import (
 	"errors"
+	"strings"
 	"unsafe"
 
 	"github.com/theus-project/theus/core/engine"
@@ -26,7 +27,8 @@ func fail(out *C.theus_error, err error) C.theus_status {
 	if message == "" {
 		message = f.Error()
 	}
-	size := len(message) + len(f.Process) + len(f.Path) + len(f.Hint)
+	allowed := strings.Join(f.Allowed, "\n") // a printed path has no newline of its own
+	size := len(message) + len(f.Process) + len(f.Path) + len(f.Hint) + len(f.Op) + len(f.Nearest) + len(allowed)
 	storage := C.malloc(C.size_t(max(size, 1)))
 	rest := unsafe.Slice((*byte)(storage), size)
 	put := func(text string) C.theus_str {
@@ -38,11 +40,14 @@ func fail(out *C.theus_error, err error) C.theus_status {
 		return span
 	}
 	*out = C.theus_error{
-		message: put(message),
-		process: put(f.Process),
-		path:    put(f.Path),
-		hint:    put(f.Hint),
-		storage: storage,
+		message:   put(message),
+		process:   put(f.Process),
+		path:      put(f.Path),
+		hint:      put(f.Hint),
+		storage:   storage,
+		operation: put(f.Op),
+		nearest:   put(f.Nearest),
+		allowed:   put(allowed),
 	}
 	return C.theus_status(f.Kind)
 }

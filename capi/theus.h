@@ -27,7 +27,7 @@
 extern "C" {
 #endif
 
-#define THEUS_ABI_VERSION 1u
+#define THEUS_ABI_VERSION 2u
 
 // ---- values that cross -------------------------------------------------------------------------
 
@@ -69,6 +69,10 @@ typedef struct theus_error {
   theus_str path;    // the path in question, may be empty
   theus_str hint;    // the one-line fix, may be empty
   void *storage;     // owned; NULL means released or never filled
+  theus_str operation; // what was tried: "read", "write", "delete", "mutate", "iterate", "store",
+                       // "declare", "find"; may be empty
+  theus_str nearest;   // the declared path or registered name probably meant, may be empty
+  theus_str allowed;   // the paths for which it would have been allowed, one per line; may be empty
 } theus_error;
 
 // ---- contracts and shapes ----------------------------------------------------------------------

@@ -39,6 +39,11 @@ static bool says(const theus_error *err, const char *text) {
   return false;
 }
 
+// same tells whether a span holds exactly text.
+static bool same(theus_str span, const char *text) {
+  return span.len == strlen(text) && memcmp(span.data, text, span.len) == 0;
+}
+
 // REFUSED checks that a call fails with a status, fills the error, and that releasing it twice is
 // harmless. TEXT must be in the message.
 #define REFUSED(STATUS, TEXT, CALL)                                              \
@@ -238,6 +243,13 @@ static void shapes(void) {
   REFUSED(THEUS_WRITE, "acount",
           api->deny(engine, run.tx, THEUS_TRY_WRITE, path, 2, str(""), &err));
   REFUSED(THEUS_READ, "account", api->deny(engine, run.tx, THEUS_TRY_READ, path, 2, str(""), &err));
+  theus_error parts = {0};
+  CHECK(api->deny(engine, run.tx, THEUS_TRY_READ, path, 2, str(""), &parts) == THEUS_READ);
+  CHECK(same(parts.process, "p") && same(parts.path, "domain_ctx.acount"));
+  CHECK(same(parts.operation, "read") && same(parts.nearest, "domain_ctx.account"));
+  CHECK(same(parts.allowed, "domain_ctx.rate\ndomain_ctx.account"));
+  api->error_release(&parts);
+  CHECK(parts.operation.data == NULL && parts.nearest.len == 0 && parts.allowed.len == 0);
   REFUSED(THEUS_INVALID, "", api->deny(engine, run.tx, 99, path, 2, str(""), &err));
   finish(run.tx, THEUS_REFUSED, NULL, 0);
   REFUSED(THEUS_ENDED, "ended", api->deny(engine, run.tx, THEUS_TRY_READ, path, 2, str(""), &err));

@@ -12,9 +12,14 @@ type Error struct {
 	Op      string // what it tried: "read", "write", "delete", ...; may be empty
 	Path    string // the path in question, as users spell it; may be empty
 	Detail  string // what is wrong, in one sentence without process and path
+	Nearest string // the declared path or registered name that was probably meant; may be empty
 	Hint    string // the one-line fix; may be empty
 	Text    string // the whole text for a person; its first line stands alone in a log
 	Err     error  // the cause; may be nil
+
+	// Allowed is every path for which the same would have been allowed, as users spell them. Text
+	// may show only the first of them.
+	Allowed []string
 }
 
 var _ error = (*Error)(nil)

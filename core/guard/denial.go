@@ -113,12 +113,15 @@ func (d *denial) write() *fault.Error {
 	if d.kind == fault.Unsupported || d.kind == fault.Private {
 		e.Hint = d.cure()
 	} else {
-		may, near := d.allowed(), nearest(d.path, d.allowed())
-		line("it may "+d.right(), list(may))
-		if near != "" {
-			line("did you mean", near)
+		may := d.allowed()
+		for _, p := range may {
+			e.Allowed = append(e.Allowed, p.String())
 		}
-		e.Hint = d.fix(near)
+		line("it may "+d.right(), list(e.Allowed))
+		if e.Nearest = nearest(d.path, may); e.Nearest != "" {
+			line("did you mean", e.Nearest)
+		}
+		e.Hint = d.fix(e.Nearest)
 	}
 	line("fix", e.Hint)
 	e.Text = b.String()

@@ -2,6 +2,7 @@ package guard_test
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -110,6 +111,12 @@ func TestDeny(t *testing.T) {
 			require.Equal(t, c.path.Canonical().String(), e.Path)
 			require.True(t, strings.HasSuffix(e.Text, e.Hint))
 			require.NotEmpty(t, e.Op)
+			if e.Nearest != "" {
+				require.Contains(t, e.Text, "\n  did you mean:  "+e.Nearest+"\n")
+			}
+			if shown := strings.Join(e.Allowed, ", "); shown != "" {
+				require.Regexp(t, `\n  it may (read: |write:)  `+regexp.QuoteMeta(shown)+`\n`, e.Text)
+			}
 		})
 	}
 }
@@ -123,6 +130,7 @@ func TestDenyNested(t *testing.T) {
 		`  refused by:    its caller, process 'outer'`,
 		`  it may write:  domain_ctx.b`,
 		`  fix:           add "domain_ctx.a" to the outputs of process 'outer'`), e.Text)
+	require.Equal(t, []string{"domain_ctx.b"}, e.Allowed)
 }
 
 // A long allow list is shortened, an empty one says so, and edit() is no process.
@@ -133,6 +141,8 @@ func TestDenyLists(t *testing.T) {
 	}
 	e := guard.Deny([]*contract.Policy{compile(t, "p", outputs...)}, guard.Write, domain(attr("q")), "")
 	require.Contains(t, e.Text, "domain_ctx.list4.field, and 12 more\n")
+	require.Len(t, e.Allowed, 17, "hosts get them all")
+	require.Equal(t, "domain_ctx.list16.field", e.Allowed[16])
 	e = guard.Deny([]*contract.Policy{compile(t, "p")}, guard.Write, domain(attr("q")), "")
 	require.Contains(t, e.Text, "it may write:  nothing\n")
 	e = guard.Deny([]*contract.Policy{contract.Everything("edit")}, guard.Read, domain(attr("_q")), "")

@@ -101,21 +101,15 @@ func literal(entry string) string {
 // maxListed is how many declared paths a message shows.
 const maxListed = 5
 
-func list(paths []path.Path) string {
+func list(paths []string) string {
 	if len(paths) == 0 {
 		return "nothing"
 	}
-	var b strings.Builder
-	for i, p := range paths[:min(len(paths), maxListed)] {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString(p.String())
-	}
+	text := strings.Join(paths[:min(len(paths), maxListed)], ", ")
 	if more := len(paths) - maxListed; more > 0 {
-		fmt.Fprintf(&b, ", and %d more", more)
+		text += fmt.Sprintf(", and %d more", more)
 	}
-	return b.String()
+	return text
 }
 
 func orElse(text, other string) string {

@@ -47,8 +47,8 @@ func (r *Registry) Find(name string) (ID, error) {
 	}
 	e := &fault.Error{Kind: fault.NotFound, Process: name, Op: "find", Detail: "no process has this name"}
 	e.Text = fmt.Sprintf("Process '%s' not found", name)
-	if near := spell.Nearest(name, r.Names()); near != "" {
-		e.Hint = fmt.Sprintf("did you mean '%s'?", near)
+	if e.Nearest = spell.Nearest(name, r.Names()); e.Nearest != "" {
+		e.Hint = fmt.Sprintf("did you mean '%s'?", e.Nearest)
 		e.Text += "; " + e.Hint
 	}
 	return 0, e

@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"errors"
 	"sync"
 	"testing"
 
@@ -37,6 +38,9 @@ func TestNotFound(t *testing.T) {
 	_, err = r.Find("debbit")
 	require.ErrorIs(t, err, fault.NotFound)
 	require.EqualError(t, err, "Process 'debbit' not found; did you mean 'debit'?")
+	f, ok := errors.AsType[*fault.Error](err)
+	require.True(t, ok)
+	require.Equal(t, []string{"debbit", "debit"}, []string{f.Process, f.Nearest})
 }
 
 // 0 and numbers that were never given are no processes.
