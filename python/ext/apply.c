@@ -146,11 +146,7 @@ static int remember_all_fields(journal *j, PyObject *target) {
     if (copy == NULL || journal_add(j, (undo){.what = FIELDS, .target = target, .old = copy}) < 0)
       return -1;
   }
-  PyObject *copyreg = PyImport_ImportModule("copyreg");
-  PyObject *slots =
-      copyreg == NULL ? NULL
-                      : PyObject_CallMethod(copyreg, "_slotnames", "O", (PyObject *)Py_TYPE(target));
-  Py_XDECREF(copyreg);
+  PyObject *slots = slot_names(Py_TYPE(target));
   int failed = slots == NULL ? -1 : 0;
   for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(slots); i++) {
     PyObject *name = PyList_GET_ITEM(slots, i), *old = PyObject_GenericGetAttr(target, name);

@@ -403,6 +403,7 @@ PyObject *unwrap_key(view *v, PyObject *key); // keys are only looked up: views 
 
 PyObject *plain(state *st, PyObject *value);      // deep, independent; new
 PyObject *plain_view(view *v);                    // the same for a view
+PyObject *slot_names(PyTypeObject *type);         // new list: the slots of a class
 PyObject *heavy_wrap(view *parent, shape *s, PyObject *value, PyObject *key, Py_ssize_t index,
                      uint8_t segment);
 uint64_t heavy_nbytes(PyObject *value);

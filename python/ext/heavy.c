@@ -84,7 +84,7 @@ static PyObject *read_only(state *st, PyObject *value) {
   PyObject *source = export_memory(st, value);
   if (source == NULL)
     return NULL;
-  PyObject *numpy = PyDict_GetItemString(PyImport_GetModuleDict(), "numpy"); // borrowed
+  PyObject *numpy = Py_XNewRef(PyDict_GetItemString(PyImport_GetModuleDict(), "numpy"));
   PyObject *type = numpy == NULL ? NULL : PyObject_GetAttrString(numpy, "ndarray");
   int is_array = type == NULL ? 0 : PyObject_IsInstance(value, type);
   PyObject *shown = NULL;
@@ -93,6 +93,7 @@ static PyObject *read_only(state *st, PyObject *value) {
   else if (is_array == 0 && (numpy == NULL || type != NULL))
     shown = PyMemoryView_FromObject(source);
   Py_XDECREF(type);
+  Py_XDECREF(numpy);
   Py_DECREF(source);
   return shown;
 }

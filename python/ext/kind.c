@@ -27,7 +27,9 @@ static int is_listed_plain(PyTypeObject *type) {
     PyObject *module = PyDict_GetItemString(modules, PLAIN_TYPES[i].module);
     if (module == NULL || !PyModule_Check(module))
       continue;
+    Py_INCREF(module); // its __getattr__ may drop it
     PyObject *listed = PyObject_GetAttrString(module, PLAIN_TYPES[i].name);
+    Py_DECREF(module);
     if (listed == NULL) {
       PyErr_Clear(); // half-imported module: nothing can be an instance yet
       continue;

@@ -9,7 +9,10 @@
 #include "ext.h"
 
 typedef struct {
-  scope *scope;
+  state *st;
+  engine *engine; // owned: shapes live as long as it does
+  core *core;     // entered: nodes stay, even if user code ends the run
+  view *root;     // what is copied; stale once the run has ended
   PyObject *memo; // dict: address of the original -> its copy
 } copier;
 
@@ -20,7 +23,7 @@ static PyObject *copy_tuple(copier *c, shape *s, PyObject *tuple) {
   PyObject *items = PyTuple_New(n);
   bool changed = false;
   for (Py_ssize_t i = 0; items != NULL && i < n; i++) {
-    shape *below = shape_index(c->scope->engine, s, i);
+    shape *below = shape_index(c->engine, s, i);
     PyObject *item = below == NULL ? NULL : copy_value(c, below, PyTuple_GET_ITEM(tuple, i));
     if (item == NULL) {
       Py_DECREF(items);
@@ -44,7 +47,7 @@ static PyObject *copy_tuple(copier *c, shape *s, PyObject *tuple) {
 
 static int copy_list(copier *c, shape *s, node *n, PyObject *into) {
   for (Py_ssize_t i = 0; i < list_len(n); i++) {
-    shape *below = shape_index(c->scope->engine, s, i);
+    shape *below = shape_index(c->engine, s, i);
     PyObject *value = below == NULL ? NULL : list_get(n, i);
     PyObject *item = value == NULL ? NULL : copy_value(c, below, value);
     Py_XDECREF(value);
@@ -61,7 +64,7 @@ static int copy_dict(copier *c, shape *s, node *n, PyObject *into) {
   PyObject *key, *value;
   int more;
   while ((more = dict_next(n, &at, &key, &value)) > 0) {
-    shape *below = shape_item(c->scope->engine, s, key);
+    shape *below = shape_item(c->engine, s, key);
     int failed = below == NULL ? -1 : 0;
     if (below != NULL && (below->bits & THEUS_MAY_READ)) {
       PyObject *item = copy_value(c, below, value);
@@ -80,7 +83,7 @@ static int copy_set(copier *c, shape *s, node *n, PyObject *into) {
   PyObject *elements = set_elements(n);
   int failed = elements == NULL ? -1 : 0;
   for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(elements); i++) {
-    shape *below = shape_item(c->scope->engine, s, PyList_GET_ITEM(elements, i));
+    shape *below = shape_item(c->engine, s, PyList_GET_ITEM(elements, i));
     PyObject *item = below == NULL ? NULL : copy_value(c, below, PyList_GET_ITEM(elements, i));
     failed = item == NULL ? -1 : PySet_Add(into, item);
     Py_XDECREF(item);
@@ -89,20 +92,23 @@ static int copy_set(copier *c, shape *s, node *n, PyObject *into) {
   return failed;
 }
 
-// New list: names of the slots of a class, as copyreg finds them.
-static PyObject *slot_names(PyTypeObject *type) {
+// New list: names of the slots of a class, as copyreg finds them. Its own, since a class may have
+// put anything into the cache that copyreg keeps there.
+PyObject *slot_names(PyTypeObject *type) {
   PyObject *copyreg = PyImport_ImportModule("copyreg");
   PyObject *names = copyreg == NULL ? NULL
                                     : PyObject_CallMethod(copyreg, "_slotnames", "O", (PyObject *)type);
+  PyObject *list = names == NULL ? NULL : PySequence_List(names);
+  Py_XDECREF(names);
   Py_XDECREF(copyreg);
-  return names;
+  return list;
 }
 
 // The lock of an engine's context is not part of its state.
 static int copy_field(copier *c, shape *s, node *n, PyObject *name, PyObject *value, PyObject *into) {
-  if (name == c->scope->st->s_lock_manager)
+  if (name == c->st->s_lock_manager)
     return 0;
-  shape *below = shape_attr(c->scope->engine, s, name);
+  shape *below = shape_attr(c->engine, s, name);
   if (below == NULL)
     return -1;
   PyObject *pending = NULL;
@@ -111,7 +117,7 @@ static int copy_field(copier *c, shape *s, node *n, PyObject *name, PyObject *va
   if (pending != NULL)
     value = pending;
   int failed = 0;
-  if (value != NULL && value != c->scope->st->removed && (below->bits & THEUS_MAY_READ)) {
+  if (value != NULL && value != c->st->removed && (below->bits & THEUS_MAY_READ)) {
     PyObject *item = copy_value(c, below, value);
     failed = item == NULL ? -1 : PyObject_GenericSetAttr(into, name, item);
     Py_XDECREF(item);
@@ -121,11 +127,11 @@ static int copy_field(copier *c, shape *s, node *n, PyObject *name, PyObject *va
 }
 
 static int copy_fields(copier *c, shape *s, node *n, PyObject *into) {
-  PyObject *seen = PySet_New(NULL), *fields = NULL, *slots = NULL, *name, *value;
+  PyObject *seen = PySet_New(NULL), *fields = NULL, *slots = NULL, *pending = NULL, *name, *value;
   int failed = -1;
   if (seen == NULL)
     return -1;
-  if (kind_facts(c->scope->st, n->target) & TYPE_DICT) {
+  if (kind_facts(c->st, n->target) & TYPE_DICT) {
     PyObject *dict = PyObject_GenericGetDict(n->target, NULL);
     fields = dict == NULL ? NULL : PyDict_Copy(dict);
     Py_XDECREF(dict);
@@ -150,8 +156,10 @@ static int copy_fields(copier *c, shape *s, node *n, PyObject *into) {
       goto done;
   }
   if (n->pending != NULL && n->pending->changed != NULL) {
-    Py_ssize_t pos = 0;
-    while (PyDict_Next(n->pending->changed, &pos, &name, &value)) {
+    if ((pending = PyDict_Keys(n->pending->changed)) == NULL)
+      goto done;
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(pending); i++) {
+      name = PyList_GET_ITEM(pending, i);
       int had = PySet_Contains(seen, name);
       if (had < 0 || (!had && copy_field(c, s, n, name, NULL, into) < 0))
         goto done;
@@ -159,6 +167,7 @@ static int copy_fields(copier *c, shape *s, node *n, PyObject *into) {
   }
   failed = 0;
 done:
+  Py_XDECREF(pending);
   Py_XDECREF(slots);
   Py_XDECREF(fields);
   Py_DECREF(seen);
@@ -180,6 +189,7 @@ static PyObject *blank(node *n) {
 }
 
 static PyObject *copy_node(copier *c, shape *s, node *n) {
+  VIEW_CHECK(c->root);
   PyObject *address = PyLong_FromVoidPtr(n->target);
   if (address == NULL)
     return NULL;
@@ -201,8 +211,7 @@ static PyObject *copy_node(copier *c, shape *s, node *n) {
 static PyObject *copy_value(copier *c, shape *s, PyObject *value) {
   if (kind_is_plain_exact(value) || s->zone == THEUS_HEAVY)
     return Py_NewRef(value);
-  engine *e = c->scope->engine;
-  kind k = kind_of(e->st, value);
+  kind k = kind_of(c->st, value);
   PyObject *copied = NULL;
   if (k == KIND_ERROR || Py_EnterRecursiveCall(" while copying a view"))
     return NULL;
@@ -213,22 +222,20 @@ static PyObject *copy_value(copier *c, shape *s, PyObject *value) {
   } else if (k == KIND_PLAIN) {
     copied = Py_NewRef(value);
   } else if (k == KIND_UNSUPPORTED) {
-    PyObject *type = errors_class(e->st, "UnsupportedValueError");
+    PyObject *type = errors_class(c->st, "UnsupportedValueError");
     if (type != NULL)
       PyErr_Format(type, "a %s cannot be copied out of a view; keep it under a name that starts "
                          "with heavy_",
                    Py_TYPE(value)->tp_name);
     Py_XDECREF(type);
+  } else if (c->root->node == NULL) {
+    errors_stale(c->root);
   } else {
-    node *n = core_node(c->scope->core, value, k);
-    bool fresh = n != NULL && !n->pinned;
+    node *n = core_node(c->core, value, k);
     if (n != NULL) {
-      n->pinned = true; // user code below must not let it go
       copied = copy_node(c, s, n);
-      if (fresh && n->pending == NULL && n->level == 0) {
-        n->pinned = false;
-        core_release(c->scope->core, n);
-      }
+      if (core_find(c->core, value) == n) // else a view that came and went took it along
+        core_release(c->core, n);
     }
   }
   Py_LeaveRecursiveCall();
@@ -239,13 +246,20 @@ PyObject *plain_view(view *v) {
   VIEW_CHECK(v);
   if (!(v->shape->bits & THEUS_MAY_READ))
     return view_deny(v, THEUS_TRY_ITERATE, 0, NULL, 0, "");
-  copier c = {v->scope, PyDict_New()};
-  if (c.memo == NULL)
-    return NULL;
+  PyObject *memo = PyDict_New();
+  if (memo == NULL || v->node == NULL) { // a collection may have ended the run
+    Py_XDECREF(memo);
+    return memo == NULL ? NULL : errors_stale(v);
+  }
+  copier c = {STATE(v), (engine *)Py_NewRef((PyObject *)v->scope->engine), v->scope->core, v, memo};
+  shape *s = v->shape;
   Py_INCREF((PyObject *)v);
-  PyObject *copied = copy_node(&c, v->shape, v->node);
+  core_enter(c.core);
+  PyObject *copied = copy_node(&c, s, v->node);
+  core_exit(c.core);
   Py_DECREF((PyObject *)v);
-  Py_DECREF(c.memo);
+  Py_DECREF((PyObject *)c.engine);
+  Py_DECREF(memo);
   return copied;
 }
 

@@ -30,7 +30,9 @@ static int settle_list(settler *s, PyObject *list) {
       return -1;
     if (same)
       Py_DECREF(item);
-    else if (i >= PyList_GET_SIZE(list) || PyList_SetItem(list, i, item) < 0)
+    else if (i >= PyList_GET_SIZE(list)) // it shrank while its item was settled
+      Py_DECREF(item);
+    else if (PyList_SetItem(list, i, item) < 0)
       return -1;
   }
   return 0;
@@ -132,12 +134,15 @@ int apply_settle(core *c, state *st) {
   int failed = s.seen == NULL ? -1 : 0;
   for (size_t i = 0; !failed && i < c->n_dirty; i++) {
     overlay *o = c->dirty[i]->pending;
-    PyObject *held[] = {o == NULL ? NULL : o->changed, o == NULL ? NULL : o->added,
-                        o == NULL ? NULL : o->full};
-    for (size_t k = 0; !failed && k < Py_ARRAY_LENGTH(held); k++) {
-      if (held[k] == NULL)
+    if (o == NULL)
+      continue;
+    // All owned first: settling one runs user code, which may drop the others.
+    PyObject *held[] = {Py_XNewRef(o->changed), Py_XNewRef(o->added), Py_XNewRef(o->full)};
+    for (size_t k = 0; k < Py_ARRAY_LENGTH(held); k++) {
+      if (failed || held[k] == NULL) {
+        Py_XDECREF(held[k]);
         continue;
-      Py_INCREF(held[k]);
+      }
       failed = PyDict_Check(held[k])  ? settle_dict(&s, held[k])
                : PySet_Check(held[k]) ? settle_set(&s, held[k])
                                       : settle_list(&s, held[k]);

@@ -4,6 +4,7 @@
 //   wrap    borrows everything, returns a new reference.
 //   unwrap  borrows everything, returns a new reference to something that holds no view itself
 //           (views deeper inside a fresh container are replaced at commit, see apply_settle).
+//   Where they succeed the view is not stale, whatever user code ran, so s is still there too.
 // Reference count assumptions: value is owned by the caller for the whole call, since looking at a
 // tuple or making a view may run a destructor and with it user code.
 #include "ext.h"
@@ -38,7 +39,9 @@ static PyObject *wrap_tuple(view *parent, shape *s, PyObject *tuple) {
   Py_ssize_t n = PyTuple_GET_SIZE(tuple);
   PyObject *items = PyTuple_New(n);
   for (Py_ssize_t i = 0; items != NULL && i < n; i++) {
-    shape *below = shape_index(parent->scope->engine, s, i);
+    if (parent->node == NULL)
+      errors_stale(parent);
+    shape *below = parent->node == NULL ? NULL : shape_index(parent->scope->engine, s, i);
     PyObject *item = below == NULL ? NULL
                                    : wrap(parent, below, PyTuple_GET_ITEM(tuple, i), NULL, i,
                                           THEUS_INT);
@@ -59,6 +62,7 @@ static PyObject *wrap_tuple(view *parent, shape *s, PyObject *tuple) {
 
 PyObject *wrap(view *parent, shape *s, PyObject *value, PyObject *key, Py_ssize_t index,
                uint8_t segment) {
+  VIEW_CHECK(parent);
   if (s->zone == THEUS_HEAVY) {
     PyObject *heavy = heavy_wrap(parent, s, value, key, index, segment);
     if (heavy != NULL || PyErr_Occurred())
@@ -67,7 +71,9 @@ PyObject *wrap(view *parent, shape *s, PyObject *value, PyObject *key, Py_ssize_
   if (kind_is_plain_exact(value))
     return Py_NewRef(value);
   scope *sc = parent->scope;
-  kind k = kind_of(sc->engine->st, value);
+  kind k = kind_of(sc->st, value);
+  if (k != KIND_ERROR)
+    VIEW_CHECK(parent); // looking at a class may run user code
   switch (k) {
   case KIND_PLAIN:
     return Py_NewRef(value);
@@ -92,16 +98,23 @@ PyObject *wrap(view *parent, shape *s, PyObject *value, PyObject *key, Py_ssize_
 
 PyObject *unwrap(view *v, shape *s, PyObject *value, uint8_t segment, PyObject *key,
                  Py_ssize_t index) {
+  VIEW_CHECK(v);
   if (kind_is_plain_exact(value))
     return Py_NewRef(value);
   state *st = STATE(v);
-  switch (kind_of(st, value)) {
+  kind k = kind_of(st, value);
+  if (k != KIND_ERROR)
+    VIEW_CHECK(v); // looking at a class may run user code
+  switch (k) {
   case KIND_VIEW: {
     view *given = (view *)value;
     VIEW_CHECK(given);
     if (given->scope->core == v->scope->core && (given->shape->bits & THEUS_MAY_WRITE))
       return Py_NewRef(given->node->target);
-    return plain_view(given);
+    PyObject *copy = plain_view(given);
+    if (copy != NULL && v->node == NULL) // copying ran user code
+      Py_SETREF(copy, errors_stale(v));
+    return copy;
   }
   case KIND_UNSUPPORTED:
     if (s->zone == THEUS_HEAVY)
