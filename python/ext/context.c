@@ -2,14 +2,25 @@
 // the layers' short spellings and the two names every process has: local and log.
 #include "ext.h"
 
+// Files what user code or an import made, unless the run has ended meanwhile or another thread was
+// first. NULL stays an error.
+static void keep(scope *s, PyObject **slot, PyObject *made) {
+  if (made != NULL && *slot == NULL && s->core != NULL)
+    *slot = Py_NewRef(made);
+  else if (made != NULL && *slot == NULL)
+    PyErr_SetString(PyExc_RuntimeError, "the run ended while its ctx was read");
+}
+
 // New: the scratch namespace of this call; it ends with the call.
 static PyObject *local_of(scope *s) {
   if (s->local == NULL) {
     PyObject *types = PyImport_ImportModule("types");
     PyObject *type = types == NULL ? NULL : PyObject_GetAttrString(types, "SimpleNamespace");
-    s->local = type == NULL ? NULL : PyObject_CallNoArgs(type);
+    PyObject *local = type == NULL ? NULL : PyObject_CallNoArgs(type);
     Py_XDECREF(type);
     Py_XDECREF(types);
+    keep(s, &s->local, local);
+    Py_XDECREF(local);
   }
   return Py_XNewRef(s->local);
 }
@@ -17,8 +28,10 @@ static PyObject *local_of(scope *s) {
 static PyObject *log_of(scope *s) {
   if (s->log == NULL) {
     PyObject *module = PyImport_ImportModule("theus._context");
-    s->log = module == NULL ? NULL : PyObject_CallMethod(module, "process_logger", "O", s->name);
+    PyObject *log = module == NULL ? NULL : PyObject_CallMethod(module, "process_logger", "O", s->name);
     Py_XDECREF(module);
+    keep(s, &s->log, log);
+    Py_XDECREF(log);
   }
   return Py_XNewRef(s->log);
 }
@@ -37,7 +50,7 @@ static PyObject *attribute_of(state *st, shape *s, PyObject *name) {
 
 static bool is_name(PyObject *name, PyObject *interned) {
   return name == interned ||
-         (!PyUnicode_CHECK_INTERNED(name) && PyUnicode_Compare(name, interned) == 0);
+         (PyUnicode_Check(name) && !PyUnicode_CHECK_INTERNED(name) && PyUnicode_Compare(name, interned) == 0);
 }
 
 static PyObject *context_getattro(PyObject *op, PyObject *name) {

@@ -252,6 +252,23 @@ static int reserve(savepoint *p, size_t more) {
   return 0;
 }
 
+// What is touched is settled and applied, even if the operation that touched it fails half-way.
+static int mark_dirty(core *c, node *n) {
+  if (c->n_dirty == c->cap_dirty) {
+    size_t cap = c->cap_dirty == 0 ? 16 : c->cap_dirty * 2;
+    node **dirty = PyMem_Realloc(c->dirty, cap * sizeof(node *));
+    if (dirty == NULL) {
+      PyErr_NoMemory();
+      return -1;
+    }
+    c->dirty = dirty;
+    c->cap_dirty = cap;
+  }
+  c->dirty[c->n_dirty++] = n;
+  n->ordinal = (uint32_t)c->n_dirty;
+  return 0;
+}
+
 int core_touch(core *c, node *n) {
   if (n->level < c->level) {
     overlay *now = n->pending, *before = now == NULL ? NULL : overlay_clone(now);
@@ -270,6 +287,8 @@ int core_touch(core *c, node *n) {
     n->level = c->level;
     n->pinned = true;
   }
+  if (n->ordinal == 0 && mark_dirty(c, n) < 0)
+    return -1;
   if (n->pending == NULL) {
     n->pending = PyMem_Calloc(1, sizeof(overlay));
     if (n->pending == NULL) {
@@ -281,6 +300,13 @@ int core_touch(core *c, node *n) {
     n->pinned = true;
   }
   return 0;
+}
+
+int core_unchanged(node *n, overlay *o) {
+  if (n->pending == o)
+    return 0;
+  PyErr_SetString(PyExc_RuntimeError, "a container was rolled back while it was being changed");
+  return -1;
 }
 
 int core_keep(core *c) {
@@ -340,20 +366,6 @@ int core_record(view *v, shape *s, node *n, uint16_t op, uint16_t flags, uint64_
     }
     c->log = log;
     c->cap_log = cap;
-  }
-  if (n->ordinal == 0 && !(flags & THEUS_RECORD_HEAVY)) {
-    if (c->n_dirty == c->cap_dirty) {
-      size_t cap = c->cap_dirty == 0 ? 16 : c->cap_dirty * 2;
-      node **dirty = PyMem_Realloc(c->dirty, cap * sizeof(node *));
-      if (dirty == NULL) {
-        PyErr_NoMemory();
-        return -1;
-      }
-      c->dirty = dirty;
-      c->cap_dirty = cap;
-    }
-    c->dirty[c->n_dirty++] = n;
-    n->ordinal = (uint32_t)c->n_dirty;
   }
   c->log[c->n_log++] = (theus_record){
       .op = op, .flags = flags, .shape = s->id, .object = n->ordinal, .nbytes = nbytes};

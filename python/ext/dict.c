@@ -37,8 +37,8 @@ static int value_of(view *v, PyObject *given_key, PyObject **value) {
     view_deny(v, THEUS_TRY_READ, THEUS_TEXT, key, 0, "");
     got = -1;
   }
-  if (got == 0 && (got = dict_get(v->node, key, &raw)) > 0) {
-    if (v->node == NULL)
+  if (got == 0 && (got = dict_get(v->scope->core, v->node, key, &raw)) > 0) {
+    if (v->node == NULL) // before s is looked at
       errors_stale(v);
     else
       *value = wrap(v, s, raw, key, 0, THEUS_TEXT);
@@ -58,7 +58,6 @@ static int set_value(view *v, PyObject *given_key, PyObject *value) {
   PyObject *key = unwrap_key(v, given_key), *given = NULL, *old = NULL;
   if (key == NULL)
     return -1;
-  core *c = v->scope->core;
   int failed = -1;
   shape *s = shape_item(v->scope->engine, v->shape, key);
   if (s == NULL)
@@ -66,16 +65,22 @@ static int set_value(view *v, PyObject *given_key, PyObject *value) {
   if (!(s->bits & THEUS_MAY_WRITE)) {
     bool frozen = v->shape->bits & THEUS_MAY_READ;
     view_deny(v, frozen ? THEUS_TRY_MUTATE : value == NULL ? THEUS_TRY_DELETE : THEUS_TRY_WRITE,
-              THEUS_TEXT, key, 0, "FrozenDict");
+              THEUS_TEXT, key, 0, frozen ? "FrozenDict" : "");
     goto done;
   }
   if (value != NULL && (given = unwrap(v, s, value, THEUS_TEXT, key, 0)) == NULL)
     goto done;
-  if (c->writes != NULL && dict_get(v->node, key, &old) < 0)
+  core *c = v->scope->core;
+  if (c->writes != NULL && dict_get(c, v->node, key, &old) < 0)
     goto done;
+  if (v->node == NULL) { // comparing keys ran user code
+    errors_stale(v);
+    goto done;
+  }
   if (s->zone == THEUS_HEAVY) {
-    failed = value != NULL ? PyDict_SetItem(v->node->target, key, given)
-                           : PyDict_DelItem(v->node->target, key);
+    PyObject *target = Py_NewRef(v->node->target);
+    failed = value != NULL ? PyDict_SetItem(target, key, given) : PyDict_DelItem(target, key);
+    Py_DECREF(target);
   } else if (value != NULL) {
     failed = dict_set(c, v->node, key, given);
   } else {
@@ -118,32 +123,33 @@ static PyObject *iterate(view *v, what yields) {
   it->dict = (view *)Py_NewRef((PyObject *)v);
   it->at = (dict_cursor){0};
   it->yields = yields;
+  if (v->node == NULL) { // making the iterator may have collected
+    PyObject_GC_Track((PyObject *)it);
+    Py_DECREF((PyObject *)it);
+    return errors_stale(v);
+  }
   it->length = dict_len(v->node);
   it->structure = structure_of(v->node);
   PyObject_GC_Track((PyObject *)it);
   return (PyObject *)it;
 }
 
-static PyObject *iter_next(PyObject *op) {
-  dict_iterator *it = (dict_iterator *)op;
-  view *v = it->dict;
-  if (v == NULL)
-    return NULL;
+static PyObject *step(dict_iterator *it, view *v) {
   VIEW_CHECK(v);
   if (it->length != dict_len(v->node) || it->structure != structure_of(v->node)) {
     PyErr_SetString(PyExc_RuntimeError, "dictionary changed size during iteration");
     return NULL;
   }
   PyObject *key, *raw, *result = NULL;
-  int more = dict_next(v->node, &it->at, &key, &raw);
+  int more = dict_next(v->scope->core, v->node, &it->at, &key, &raw);
   if (more <= 0) {
-    if (more == 0) {
-      it->dict = NULL;
-      Py_DECREF((PyObject *)v);
-    }
+    if (more == 0)
+      Py_CLEAR(it->dict);
     return NULL;
   }
-  shape *s = shape_item(v->scope->engine, v->shape, key);
+  if (v->node == NULL) // comparing keys ran user code
+    errors_stale(v);
+  shape *s = v->node == NULL ? NULL : shape_item(v->scope->engine, v->shape, key);
   PyObject *shown = s == NULL ? NULL : wrap(v, v->shape, key, key, 0, THEUS_TEXT);
   PyObject *value = NULL;
   if (shown != NULL && it->yields == ITEMS) {
@@ -159,6 +165,16 @@ static PyObject *iter_next(PyObject *op) {
   Py_XDECREF(shown);
   Py_DECREF(raw);
   Py_DECREF(key);
+  return result;
+}
+
+static PyObject *iter_next(PyObject *op) {
+  dict_iterator *it = (dict_iterator *)op;
+  if (it->dict == NULL)
+    return NULL;
+  view *v = (view *)Py_NewRef((PyObject *)it->dict); // user code may exhaust this very iterator
+  PyObject *result = step(it, v);
+  Py_DECREF((PyObject *)v);
   return result;
 }
 
@@ -212,9 +228,9 @@ static PyObject *dict_subscript(PyObject *op, PyObject *key) {
   return value;
 }
 
-static int dict_contains(PyObject *op, PyObject *given) {
+static int dict_has(PyObject *op, PyObject *given) {
   view *v = (view *)op;
-  PyObject *key, *value = NULL;
+  PyObject *key;
   if (v->node == NULL || (key = unwrap_key(v, given)) == NULL) {
     if (v->node == NULL)
       errors_stale(v);
@@ -225,8 +241,7 @@ static int dict_contains(PyObject *op, PyObject *given) {
   if (s != NULL && !(s->bits & (THEUS_MAY_READ | THEUS_MAY_WALK)))
     view_deny(v, THEUS_TRY_READ, THEUS_TEXT, key, 0, "");
   else if (s != NULL)
-    there = dict_get(v->node, key, &value);
-  Py_XDECREF(value);
+    there = dict_contains(v->scope->core, v->node, key);
   Py_DECREF(key);
   return there;
 }
@@ -285,11 +300,13 @@ static PyObject *dict_repr(PyObject *op) {
     return view_repr_stale(v);
   if (!(v->shape->bits & THEUS_MAY_READ))
     return PyUnicode_FromFormat("<%s: only what the contract names>", Py_TYPE(op)->tp_name);
-  int nested = Py_ReprEnter(v->node->target);
-  if (nested != 0)
+  PyObject *target = Py_NewRef(v->node->target);
+  int nested = Py_ReprEnter(target);
+  if (nested != 0) {
+    Py_DECREF(target);
     return nested > 0 ? PyUnicode_FromString("{...}") : NULL;
-  PyObject *target = Py_NewRef(v->node->target), *all = dict_shallow(v);
-  PyObject *text = all == NULL ? NULL : PyObject_Repr(all);
+  }
+  PyObject *all = dict_shallow(v), *text = all == NULL ? NULL : PyObject_Repr(all);
   Py_XDECREF(all);
   Py_ReprLeave(target);
   Py_DECREF(target);
@@ -356,16 +373,25 @@ static PyObject *dict_popitem(PyObject *op, PyObject *unused) {
   view *v = (view *)op;
   if (writable(v) < 0)
     return NULL;
-  PyObject *key, *raw, *item = NULL;
-  int there = dict_pop_last(v->scope->core, v->node, &key, &raw);
+  PyObject *key, *raw;
+  int there = dict_last(v->scope->core, v->node, &key, &raw);
   if (there == 0)
     PyErr_SetString(PyExc_KeyError, "popitem(): dictionary is empty");
   if (there <= 0)
     return NULL;
-  shape *s = shape_item(v->scope->engine, v->shape, key);
+  // Shown first, removed then: an item that cannot be shown stays.
+  shape *s = writable(v) < 0 ? NULL : shape_item(v->scope->engine, v->shape, key);
   PyObject *value = s == NULL ? NULL : wrap(v, s, raw, key, 0, THEUS_TEXT);
-  if (value != NULL && view_log(v, s, THEUS_OP_POPITEM, THEUS_TEXT, key, 0, NULL, raw) == 0)
-    item = PyTuple_Pack(2, key, value);
+  PyObject *item = value == NULL ? NULL : PyTuple_Pack(2, key, value);
+  there = item == NULL || writable(v) < 0 ? -1 : dict_drop_last(v->scope->core, v->node, key);
+  if (there == 0)
+    PyErr_SetString(PyExc_RuntimeError, "dictionary changed size during popitem");
+  if (there > 0)
+    there = view_log(v, s, THEUS_OP_POPITEM, THEUS_TEXT, key, 0, NULL, raw) < 0 ? -1 : 1;
+  else if (v->node != NULL)
+    dict_forget_last(v->node);
+  if (there <= 0)
+    Py_CLEAR(item);
   Py_XDECREF(value);
   Py_DECREF(raw);
   Py_DECREF(key);
@@ -510,7 +536,7 @@ static PyType_Slot dict_slots[] = {
     {Py_mp_length, dict_length},
     {Py_mp_subscript, dict_subscript},
     {Py_mp_ass_subscript, dict_ass_subscript},
-    {Py_sq_contains, dict_contains},
+    {Py_sq_contains, dict_has},
     {Py_nb_or, dict_or},
     {Py_nb_inplace_or, dict_inplace_or},
     {0, NULL},

@@ -112,6 +112,7 @@ unsigned loader_generation(void); // grows with each fork below a running kernel
 void *errors_raise(state *st, theus_status status, theus_error *err);
 PyObject *errors_class(state *st, const char *name); // new
 void *errors_stale(view *v);
+void errors_about(state *st, process *p); // gives a raised TheusError the contract of its process
 PyObject *errors_take(void);       // new: the raised exception, indicator cleared
 void errors_put(PyObject *steals); // raise it again
 
@@ -290,36 +291,43 @@ int core_savepoint(core *c);
 int core_keep(core *c);      // the innermost savepoint joins the one below; -1: no memory, unchanged
 void core_rollback(core *c); // ... or is undone; both within core_enter and core_exit
 int core_touch(core *c, node *n); // before n's overlay changes: make it, save it
+// After user code: 0 if o still is what is pending for n, else -1 with RuntimeError.
+int core_unchanged(node *n, overlay *o);
 int core_record(view *v, shape *s, node *n, uint16_t op, uint16_t flags, uint64_t nbytes);
 
 void overlay_free(overlay *o);
 overlay *overlay_clone(const overlay *o);
 
 // Objects: 1 found (*value new), 0 not pending, -1 error. A removed field gives the tombstone.
-int fields_get(node *n, PyObject *name, PyObject **value);
+int fields_get(core *c, node *n, PyObject *name, PyObject **value);
 int fields_set(core *c, node *n, PyObject *name, PyObject *value); // 1 if new to the overlay
 
 // Dicts (pending_dict.c), through the overlay.
-int dict_get(node *n, PyObject *key, PyObject **value); // 1, *value new; 0; -1
+int dict_get(core *c, node *n, PyObject *key, PyObject **value); // 1, *value new; 0; -1
+int dict_contains(core *c, node *n, PyObject *key);
 int dict_set(core *c, node *n, PyObject *key, PyObject *value);
 int dict_del(core *c, node *n, PyObject *key);          // 1 it was there, 0, -1
 int dict_clear(core *c, node *n);
-int dict_pop_last(core *c, node *n, PyObject **key, PyObject **value);
+// The item popitem would take: 1 and both new, 0 if empty, -1. Taking it is a call of its own; if
+// that never comes, dict_forget_last makes the next search begin at the end again.
+int dict_last(core *c, node *n, PyObject **key, PyObject **value);
+int dict_drop_last(core *c, node *n, PyObject *key); // 1, 0 it is gone, -1
+void dict_forget_last(node *n);
 Py_ssize_t dict_len(node *n);
 typedef struct {
   Py_ssize_t pos;
   int phase;
 } dict_cursor;
-int dict_next(node *n, dict_cursor *at, PyObject **key, PyObject **value); // new refs
+int dict_next(core *c, node *n, dict_cursor *at, PyObject **key, PyObject **value); // new refs
 
 // Sets (pending_set.c), through the overlay.
-int set_contains(node *n, PyObject *element);
+int set_contains(core *c, node *n, PyObject *element);
 int set_add(core *c, node *n, PyObject *element);     // 1 added, 0 it was there, -1
 int set_discard(core *c, node *n, PyObject *element); // 1 removed, 0 it was not there, -1
 int set_clear(core *c, node *n);
 Py_ssize_t set_len(node *n);
 PyObject *set_any(core *c, node *n); // new; NULL without an exception: empty
-PyObject *set_elements(node *n);     // new list
+PyObject *set_elements(core *c, node *n); // new list
 
 // Lists (pending_list.c), through the overlay.
 Py_ssize_t list_len(node *n);
@@ -327,7 +335,7 @@ PyObject *list_get(node *n, Py_ssize_t i); // new; NULL with IndexError
 int list_set(core *c, node *n, Py_ssize_t i, PyObject *value);
 int list_append(core *c, node *n, PyObject *value);
 int list_drop_last(core *c, node *n);
-PyObject *list_full(core *c, node *n); // borrowed: a list that may be changed freely
+PyObject *list_full(core *c, node *n); // new: the pending list itself, to be changed in place
 
 // Commit (apply.c).
 typedef struct journal journal; // what was there before; its release may run destructors

@@ -14,7 +14,7 @@ static int add_visible(view *v, PyObject *names, PyObject *name) {
   if (!(s->bits & (THEUS_MAY_READ | THEUS_MAY_WALK)))
     return 0;
   PyObject *pending;
-  int found = fields_get(v->node, name, &pending);
+  int found = fields_get(v->scope->core, v->node, name, &pending);
   bool gone = found > 0 && pending == STATE(v)->removed;
   Py_XDECREF(pending);
   return found < 0 ? -1 : gone ? 0 : PyDict_SetItem(names, name, Py_None);
@@ -35,11 +35,17 @@ static PyObject *visible(view *v) {
   if (names == NULL)
     return NULL;
   int failed = 0;
-  if (kind_facts(STATE(v), v->node->target) & TYPE_DICT) {
-    PyObject *dict = PyObject_GenericGetDict(v->node->target, NULL);
+  if (v->node == NULL) { // making the dict may have collected
+    Py_DECREF(names);
+    return errors_stale(v);
+  }
+  PyObject *target = Py_NewRef(v->node->target);
+  if (kind_facts(STATE(v), target) & TYPE_DICT) {
+    PyObject *dict = PyObject_GenericGetDict(target, NULL);
     failed = dict == NULL ? -1 : add_all(v, names, dict);
     Py_XDECREF(dict);
   }
+  Py_DECREF(target);
   if (!failed && v->node != NULL && v->node->pending != NULL && v->node->pending->changed != NULL)
     failed = add_all(v, names, v->node->pending->changed);
   if (failed)
@@ -68,7 +74,13 @@ PyObject *fields_dir(PyObject *op, PyObject *unused) {
   view *v = (view *)op;
   VIEW_CHECK(v);
   PyObject *names = visible(v);
-  PyObject *of_class = names == NULL ? NULL : PyObject_Dir((PyObject *)Py_TYPE(v->node->target));
+  if (names != NULL && v->node == NULL) {
+    Py_DECREF(names);
+    return errors_stale(v);
+  }
+  PyObject *type = names == NULL ? NULL : Py_NewRef((PyObject *)Py_TYPE(v->node->target));
+  PyObject *of_class = names == NULL ? NULL : PyObject_Dir(type);
+  Py_XDECREF(type);
   int failed = of_class == NULL ? -1 : add_all(v, names, of_class);
   PyObject *list = failed ? NULL : PyDict_Keys(names);
   if (list != NULL && PyList_Sort(list) < 0)

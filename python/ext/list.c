@@ -30,6 +30,7 @@ static int writable(view *v) {
 }
 
 static PyObject *element(view *v, Py_ssize_t i) {
+  VIEW_CHECK(v);
   shape *s = shape_index(v->scope->engine, v->shape, i);
   if (s == NULL)
     return NULL;
@@ -71,6 +72,7 @@ static PyObject *given_items(view *v, PyObject *iterable) {
 }
 
 static int log_op(view *v, uint16_t op, Py_ssize_t index, PyObject *value, PyObject *old) {
+  VIEW_CHECK_INT(v); // the write itself may have run user code
   shape *s = shape_index(v->scope->engine, v->shape, index < 0 ? 0 : index);
   if (s == NULL)
     return -1;
@@ -179,11 +181,13 @@ static PyObject *list_repr(PyObject *op) {
   view *v = (view *)op;
   if (v->node == NULL)
     return view_repr_stale(v);
-  int nested = Py_ReprEnter(v->node->target);
-  if (nested != 0)
+  PyObject *target = Py_NewRef(v->node->target);
+  int nested = Py_ReprEnter(target);
+  if (nested != 0) {
+    Py_DECREF(target);
     return nested > 0 ? PyUnicode_FromString("[...]") : NULL;
-  PyObject *target = Py_NewRef(v->node->target), *all = list_shallow(v);
-  PyObject *text = all == NULL ? NULL : PyObject_Repr(all);
+  }
+  PyObject *all = list_shallow(v), *text = all == NULL ? NULL : PyObject_Repr(all);
   Py_XDECREF(all);
   Py_ReprLeave(target);
   Py_DECREF(target);
@@ -234,8 +238,9 @@ static int set_index(view *v, Py_ssize_t i, PyObject *value) {
   if (s == NULL)
     return -1;
   if (!(s->bits & THEUS_MAY_WRITE)) {
-    view_deny(v, v->shape->bits & THEUS_MAY_READ ? THEUS_TRY_MUTATE : THEUS_TRY_WRITE, THEUS_INT,
-              NULL, i, "FrozenList");
+    bool frozen = v->shape->bits & THEUS_MAY_READ;
+    view_deny(v, frozen ? THEUS_TRY_MUTATE : THEUS_TRY_WRITE, THEUS_INT, NULL, i,
+              frozen ? "FrozenList" : "");
     return -1;
   }
   if (i < 0 || i >= list_len(v->node)) {
@@ -253,20 +258,29 @@ static int set_index(view *v, Py_ssize_t i, PyObject *value) {
   return failed;
 }
 
+// After user code: 0 if full still is what is pending for v, else -1.
+static int still(view *v, PyObject *full) {
+  if (writable(v) < 0)
+    return -1;
+  if (v->node->pending != NULL && v->node->pending->full == full)
+    return 0;
+  PyErr_SetString(PyExc_RuntimeError, "list rolled back while it was being changed");
+  return -1;
+}
+
 // A change that moves elements: one full copy, then list's own method on it.
 static PyObject *change(view *v, uint16_t op, const char *name, PyObject *a, PyObject *b) {
   if (writable(v) < 0)
     return NULL;
-  PyObject *full = list_full(v->scope->core, v->node); // borrowed
+  PyObject *full = list_full(v->scope->core, v->node);
   if (full == NULL)
     return NULL;
-  Py_INCREF(full);
   PyObject *method = PyUnicode_InternFromString(name);
   PyObject *result = method == NULL ? NULL : PyObject_CallMethodObjArgs(full, method, a, b, NULL);
   Py_XDECREF(method);
-  Py_DECREF(full);
-  if (result != NULL && log_op(v, op, -1, b != NULL ? b : a, NULL) < 0)
+  if (result != NULL && (still(v, full) < 0 || log_op(v, op, -1, b != NULL ? b : a, NULL) < 0))
     Py_CLEAR(result);
+  Py_DECREF(full);
   return result;
 }
 
@@ -353,21 +367,25 @@ static PyObject *list_pop(PyObject *op, PyObject *args) {
   }
   if (key != NULL && resolve(v, key, &i) < 0)
     return NULL;
+  n = list_len(v->node); // __index__ may have changed it
   if (i < 0 || i >= n) {
     PyErr_SetString(PyExc_IndexError, "pop index out of range");
     return NULL;
   }
   PyObject *item = element(v, i);
-  if (item == NULL)
+  if (item == NULL || writable(v) < 0) {
+    Py_XDECREF(item);
     return NULL;
+  }
   core *c = v->scope->core;
   PyObject *old = c->writes == NULL ? NULL : list_get(v->node, i);
   int failed;
   if (i == n - 1) {
     failed = list_drop_last(c, v->node);
   } else {
-    PyObject *full = list_full(c, v->node); // borrowed
+    PyObject *full = list_full(c, v->node);
     failed = full == NULL ? -1 : PyList_SetSlice(full, i, i + 1, NULL);
+    Py_XDECREF(full);
   }
   if (!failed)
     failed = log_op(v, THEUS_OP_POP, i, NULL, old);
@@ -386,11 +404,11 @@ static PyObject *list_remove(PyObject *op, PyObject *value) {
     PyErr_SetString(PyExc_ValueError, "list.remove(x): x not in list");
   if (at < 0)
     return NULL;
-  PyObject *full = list_full(v->scope->core, v->node); // borrowed
-  if (full == NULL || PyList_SetSlice(full, at, at + 1, NULL) < 0 ||
-      log_op(v, THEUS_OP_REMOVE, at, NULL, NULL) < 0)
-    return NULL;
-  Py_RETURN_NONE;
+  PyObject *full = list_full(v->scope->core, v->node);
+  int failed = full == NULL || PyList_SetSlice(full, at, at + 1, NULL) < 0 ||
+               log_op(v, THEUS_OP_REMOVE, at, NULL, NULL) < 0;
+  Py_XDECREF(full);
+  return failed ? NULL : Py_NewRef(Py_None);
 }
 
 static PyObject *list_clear(PyObject *op, PyObject *unused) {
@@ -410,8 +428,13 @@ static PyObject *list_sort(PyObject *op, PyObject *args, PyObject *kwargs) {
     return NULL;
   PyObject *all = list_shallow(v);
   PyObject *sort = all == NULL ? NULL : PyObject_GetAttrString(all, "sort");
+  if (sort == NULL || writable(v) < 0) {
+    Py_XDECREF(sort);
+    Py_XDECREF(all);
+    return NULL;
+  }
   uint32_t before = v->node->pending == NULL ? 0 : v->node->pending->structure;
-  PyObject *result = sort == NULL ? NULL : PyObject_Call(sort, args, kwargs);
+  PyObject *result = PyObject_Call(sort, args, kwargs);
   Py_XDECREF(sort);
   if (result != NULL && writable(v) < 0)
     Py_CLEAR(result);
@@ -424,11 +447,14 @@ static PyObject *list_sort(PyObject *op, PyObject *args, PyObject *kwargs) {
     if (item == NULL || PyList_SetItem(all, i, item) < 0)
       Py_CLEAR(result);
   }
+  if (result != NULL && writable(v) < 0)
+    Py_CLEAR(result);
   if (result != NULL) {
-    PyObject *full = list_full(v->scope->core, v->node); // borrowed
+    PyObject *full = list_full(v->scope->core, v->node);
     if (full == NULL || PyList_SetSlice(full, 0, PY_SSIZE_T_MAX, all) < 0 ||
         log_op(v, THEUS_OP_SORT, -1, NULL, NULL) < 0)
       Py_CLEAR(result);
+    Py_XDECREF(full);
   }
   Py_XDECREF(all);
   return result;
@@ -444,10 +470,11 @@ static PyObject *list_inplace_repeat(PyObject *op, Py_ssize_t times) {
   view *v = (view *)op;
   if (writable(v) < 0)
     return NULL;
-  PyObject *full = list_full(v->scope->core, v->node); // borrowed
+  PyObject *full = list_full(v->scope->core, v->node);
   PyObject *grown = full == NULL ? NULL : PySequence_Repeat(full, times);
   int failed = grown == NULL ? -1 : PyList_SetSlice(full, 0, PY_SSIZE_T_MAX, grown);
   Py_XDECREF(grown);
+  Py_XDECREF(full);
   if (!failed)
     failed = log_op(v, THEUS_OP_EXTEND, -1, NULL, NULL);
   return failed ? NULL : Py_NewRef(op);
@@ -476,15 +503,17 @@ static PyObject *list_iter(PyObject *op) {
 
 static PyObject *iter_next(PyObject *op) {
   list_iterator *it = (list_iterator *)op;
-  view *v = it->list;
-  if (v == NULL)
+  if (it->list == NULL)
     return NULL;
-  VIEW_CHECK(v);
+  VIEW_CHECK(it->list);
+  view *v = (view *)Py_NewRef((PyObject *)it->list); // user code may exhaust this very iterator
+  PyObject *item = NULL;
   if (it->at < list_len(v->node))
-    return element(v, it->at++);
-  it->list = NULL;
+    item = element(v, it->at++);
+  else
+    Py_CLEAR(it->list);
   Py_DECREF((PyObject *)v);
-  return NULL;
+  return item;
 }
 
 static PyObject *iter_hint(PyObject *op, PyObject *unused) {

@@ -14,7 +14,16 @@ static bool is_dunder(PyObject *name) {
          PyUnicode_READ_CHAR(name, n - 2) == '_';
 }
 
+// Whether name is what an attribute may be called, as Python checks it. Slots get any object.
+static int is_name(PyObject *name) {
+  if (PyUnicode_Check(name))
+    return 0;
+  PyErr_Format(PyExc_TypeError, "attribute name must be string, not '%s'", Py_TYPE(name)->tp_name);
+  return -1;
+}
+
 PyObject *object_self(view *v) {
+  VIEW_CHECK(v);
   if (v->self)
     return Py_NewRef((PyObject *)v);
   return view_new(v->scope, v->node, v->shape, v->parent, v->key, v->index, v->segment, true);
@@ -72,8 +81,9 @@ static PyObject *get_computed(view *v, PyObject *descr) {
   PyObject *self = object_self(v);
   if (self == NULL)
     return NULL;
-  PyObject *type = (PyObject *)Py_TYPE(v->node->target);
+  PyObject *type = Py_NewRef((PyObject *)Py_TYPE(v->node->target));
   PyObject *value = Py_TYPE(descr)->tp_descr_get(descr, self, type);
+  Py_DECREF(type);
   Py_DECREF(self);
   return object_strip(STATE(v), value);
 }
@@ -81,6 +91,7 @@ static PyObject *get_computed(view *v, PyObject *descr) {
 // New: a function or class method of the class, bound to the view instead of the object behind it.
 // Anything else comes back as it is.
 static PyObject *rebind(view *v, PyObject *found) {
+  VIEW_CHECK(v);
   PyObject *target = v->node->target;
   if (PyMethod_Check(found) && PyMethod_GET_SELF(found) == target) {
     PyObject *self = object_self(v);
@@ -129,17 +140,16 @@ static PyObject *get_missing(view *v, PyObject *name) {
 // AttributeError or the class' own answer, never a denial.
 static PyObject *get_dunder(view *v, PyObject *name) {
   state *st = STATE(v);
-  PyObject *target = v->node->target;
   if (name == st->s_class)
-    return Py_NewRef((PyObject *)Py_TYPE(target));
+    return Py_NewRef((PyObject *)Py_TYPE(v->node->target));
   if (name == st->s_dict)
     return fields_mapping(v);
   PyObject *own = PyObject_GenericGetAttr((PyObject *)v, name); // __reduce_ex__, __copy__, ...
   if (own != NULL || !PyErr_ExceptionMatches(PyExc_AttributeError))
     return own;
   PyObject *error = errors_take(); // a lookup must not run with an exception set
-  PyObject *descr = _PyType_Lookup(Py_TYPE(target), name); // borrowed
-  if (descr == NULL) {
+  PyObject *descr = v->node == NULL ? NULL : _PyType_Lookup(Py_TYPE(v->node->target), name);
+  if (descr == NULL) { // borrowed
     errors_put(error);
     return NULL;
   }
@@ -157,6 +167,8 @@ static PyObject *get_dunder(view *v, PyObject *name) {
 static PyObject *object_getattro(PyObject *op, PyObject *name) {
   view *v = (view *)op;
   VIEW_CHECK(v);
+  if (is_name(name) < 0)
+    return NULL;
   bool underscore = PyUnicode_GET_LENGTH(name) > 0 && PyUnicode_READ_CHAR(name, 0) == '_';
   if (underscore && is_dunder(name))
     return get_dunder(v, name);
@@ -168,9 +180,13 @@ static PyObject *object_getattro(PyObject *op, PyObject *name) {
   node *n = v->node;
   PyObject *value;
   if (n->pending != NULL) {
-    int pending = fields_get(n, name, &value);
+    int pending = fields_get(v->scope->core, n, name, &value);
     if (pending < 0)
       return NULL;
+    if (v->node == NULL) { // comparing names ran user code
+      Py_XDECREF(value);
+      return errors_stale(v);
+    }
     if (pending && value != STATE(v)->removed) {
       PyObject *wrapped = wrap(v, s, value, name, 0, THEUS_ATTR);
       Py_DECREF(value);
@@ -186,19 +202,28 @@ static PyObject *object_getattro(PyObject *op, PyObject *name) {
       return get_missing(v, name);
     }
   }
-  PyObject *descr = _PyType_Lookup(Py_TYPE(n->target), name); // borrowed
+  PyObject *descr = Py_XNewRef(_PyType_Lookup(Py_TYPE(n->target), name));
   if (descr != NULL && runs_code(descr)) {
-    Py_INCREF(descr);
     value = get_computed(v, descr);
     Py_DECREF(descr);
     if (value == NULL)
       return NULL;
-    VIEW_CHECK(v);
-  } else if ((value = PyObject_GenericGetAttr(n->target, name)) == NULL) {
-    return get_missing(v, name);
-  } else if (descr != NULL && PyMethod_Check(value)) {
-    Py_SETREF(value, rebind(v, value));
-    return value;
+  } else {
+    PyObject *target = Py_NewRef(n->target);
+    value = PyObject_GenericGetAttr(target, name);
+    Py_DECREF(target);
+    bool known = descr != NULL;
+    Py_XDECREF(descr);
+    if (value == NULL)
+      return get_missing(v, name);
+    if (known && PyMethod_Check(value)) {
+      Py_SETREF(value, rebind(v, value));
+      return value;
+    }
+  }
+  if (v->node == NULL) { // user code ran: s may be gone too
+    Py_DECREF(value);
+    return errors_stale(v);
   }
   PyObject *wrapped = wrap(v, s, value, name, 0, THEUS_ATTR);
   Py_DECREF(value);
@@ -237,6 +262,8 @@ static int set_property(view *v, PyObject *descr, PyObject *name, PyObject *valu
     return 0;
   PyObject *func = property_part(descr, value == NULL ? "fdel" : "fset");
   if (func == NULL) {
+    if (v->node == NULL && !PyErr_Occurred())
+      errors_stale(v);
     if (!PyErr_Occurred())
       PyErr_Format(PyExc_AttributeError, "property '%U' of '%s' object has no %s", name,
                    Py_TYPE(v->node->target)->tp_name, value == NULL ? "deleter" : "setter");
@@ -250,12 +277,13 @@ static int set_property(view *v, PyObject *descr, PyObject *name, PyObject *valu
 
 // HEAVY: straight to the object, logged without its bytes, not rolled back.
 static int set_heavy(view *v, shape *s, PyObject *name, PyObject *value) {
-  PyObject *target = v->node->target;
+  PyObject *target = Py_NewRef(v->node->target);
   bool foreign = kind_facts(STATE(v), target) & TYPE_FOREIGN;
   apply_depth++; // the lock of the context lets it pass
   int failed = foreign ? PyObject_SetAttr(target, name, value)
                        : PyObject_GenericSetAttr(target, name, value);
   apply_depth--;
+  Py_DECREF(target);
   return failed < 0 ? -1
                     : view_log(v, s, value == NULL ? THEUS_OP_DELETE : THEUS_OP_SET, THEUS_ATTR,
                                name, 0, value, NULL);
@@ -264,12 +292,15 @@ static int set_heavy(view *v, shape *s, PyObject *name, PyObject *value) {
 // New: what the field holds now, or NULL without an exception if it has no value.
 static PyObject *current(view *v, PyObject *name) {
   PyObject *value;
-  int pending = fields_get(v->node, name, &value);
+  int pending = fields_get(v->scope->core, v->node, name, &value);
   if (pending > 0 && value == STATE(v)->removed)
     Py_CLEAR(value);
   if (pending != 0)
     return value;
-  value = PyObject_GenericGetAttr(v->node->target, name);
+  VIEW_CHECK(v);
+  PyObject *target = Py_NewRef(v->node->target);
+  value = PyObject_GenericGetAttr(target, name);
+  Py_DECREF(target);
   if (value == NULL && PyErr_ExceptionMatches(PyExc_AttributeError))
     PyErr_Clear();
   return value;
@@ -278,43 +309,56 @@ static PyObject *current(view *v, PyObject *name) {
 // Whether a field can be deleted: it is pending, or the instance itself holds it. 1, 0, -1.
 static int is_deletable(view *v, PyObject *name) {
   PyObject *value;
-  int pending = fields_get(v->node, name, &value);
+  int pending = fields_get(v->scope->core, v->node, name, &value);
   if (pending > 0 && value == STATE(v)->removed)
     pending = 2;
   Py_XDECREF(value);
   if (pending != 0)
     return pending < 0 ? -1 : pending == 1;
+  VIEW_CHECK_INT(v);
   PyObject *target = v->node->target, *descr = _PyType_Lookup(Py_TYPE(target), name); // borrowed
   if (descr != NULL && Py_TYPE(descr)->tp_descr_set != NULL) { // a slot
     value = current(v, name);
     Py_XDECREF(value);
     return value != NULL ? 1 : PyErr_Occurred() ? -1 : 0;
   }
+  Py_INCREF(target);
   PyObject *dict = PyObject_GenericGetDict(target, NULL);
   int there = dict == NULL ? -1 : PyDict_Contains(dict, name);
   Py_XDECREF(dict);
+  Py_DECREF(target);
   return there;
 }
 
 static int set_field(view *v, shape *s, PyObject *name, PyObject *value) {
-  core *c = v->scope->core;
   state *st = STATE(v);
   PyObject *old = NULL;
   if (value == NULL) {
     int there = is_deletable(v, name);
+    if (there >= 0)
+      VIEW_CHECK_INT(v);
     if (there == 0)
       PyErr_Format(PyExc_AttributeError, "'%s' object has no attribute '%U'",
                    Py_TYPE(v->node->target)->tp_name, name);
     if (there <= 0)
       return -1;
   }
+  core *c = v->scope->core;
   if (c->writes != NULL && (old = current(v, name)) == NULL && PyErr_Occurred())
     return -1;
+  if (v->node == NULL) { // reading the old value ran user code
+    Py_XDECREF(old);
+    errors_stale(v);
+    return -1;
+  }
   int added = fields_set(c, v->node, name, value == NULL ? st->removed : value);
   // A field assigned again in the same process is one write: the kernel judged its first record,
   // and the commit applies the newest value.
   int failed = added < 0 ? -1 : 0;
-  if (added > 0 || (added == 0 && (c->level > 0 || c->writes != NULL || value == NULL)))
+  if (added >= 0 && v->node == NULL) { // what it replaced had a destructor
+    errors_stale(v);
+    failed = -1;
+  } else if (added > 0 || (added == 0 && (c->level > 0 || c->writes != NULL || value == NULL)))
     failed = view_log(v, s, value == NULL ? THEUS_OP_DELETE : THEUS_OP_SET, THEUS_ATTR, name, 0,
                       value, old);
   Py_XDECREF(old);
@@ -324,6 +368,8 @@ static int set_field(view *v, shape *s, PyObject *name, PyObject *value) {
 static int object_setattro(PyObject *op, PyObject *name, PyObject *value) {
   view *v = (view *)op;
   VIEW_CHECK_INT(v);
+  if (is_name(name) < 0)
+    return -1;
   shape *s = shape_attr(v->scope->engine, v->shape, name);
   if (s == NULL)
     return -1;
@@ -336,9 +382,15 @@ static int object_setattro(PyObject *op, PyObject *name, PyObject *value) {
               THEUS_ATTR, name, 0, frozen ? Py_TYPE(v->node->target)->tp_name : "");
     return -1;
   }
-  PyObject *descr = Py_XNewRef(_PyType_Lookup(Py_TYPE(v->node->target), name));
+  PyObject *target = Py_NewRef(v->node->target);
+  PyObject *descr = Py_XNewRef(_PyType_Lookup(Py_TYPE(target), name));
   int done = set_property(v, descr, name, value);
-  if (done == 0 && (done = check_assignable(STATE(v), v->node->target, descr, name)) == 0) {
+  if (done == 0 && (done = check_assignable(STATE(v), target, descr, name)) == 0 &&
+      v->node == NULL) { // looking at the class ran user code
+    errors_stale(v);
+    done = -1;
+  }
+  if (done == 0) {
     PyObject *given = value == NULL ? NULL : unwrap(v, s, value, THEUS_ATTR, name, 0);
     if (value != NULL && given == NULL)
       done = -1;
@@ -348,6 +400,7 @@ static int object_setattro(PyObject *op, PyObject *name, PyObject *value) {
     Py_XDECREF(given);
   }
   Py_XDECREF(descr);
+  Py_DECREF(target);
   return done < 0 ? -1 : 0;
 }
 
@@ -476,6 +529,10 @@ static Py_ssize_t object_length(PyObject *op) {
     return -1;
   Py_ssize_t n = PyNumber_AsSsize_t(length, PyExc_OverflowError);
   Py_DECREF(length);
+  if (n < 0 && !PyErr_Occurred()) {
+    PyErr_SetString(PyExc_ValueError, "__len__() should return >= 0");
+    return -1;
+  }
   return n;
 }
 

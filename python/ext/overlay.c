@@ -46,24 +46,42 @@ overlay *overlay_clone(const overlay *o) {
   return twin;
 }
 
-int fields_get(node *n, PyObject *name, PyObject **value) {
+// A name is compared with str only, but an instance of a subclass may be among them.
+int fields_get(core *c, node *n, PyObject *name, PyObject **value) {
   *value = NULL;
   if (n->pending == NULL || n->pending->changed == NULL)
     return 0;
-  PyObject *found = PyDict_GetItemWithError(n->pending->changed, name);
-  if (found == NULL)
-    return PyErr_Occurred() ? -1 : 0;
-  *value = Py_NewRef(found);
-  return 1;
+  PyObject *changed = Py_NewRef(n->pending->changed);
+  core_enter(c);
+  *value = Py_XNewRef(PyDict_GetItemWithError(changed, name));
+  core_exit(c);
+  Py_DECREF(changed);
+  return *value != NULL ? 1 : PyErr_Occurred() ? -1 : 0;
+}
+
+static int set(core *c, node *n, PyObject *name, PyObject *value) {
+  if (core_touch(c, n) < 0)
+    return -1;
+  overlay *o = n->pending;
+  if (o->changed == NULL) {
+    PyObject *fresh = PyDict_New(); // may collect, and a destructor may have been here first
+    if (fresh == NULL)
+      return -1;
+    if (o->changed == NULL)
+      o->changed = fresh;
+    else
+      Py_DECREF(fresh);
+  }
+  PyObject *changed = Py_NewRef(o->changed);
+  Py_ssize_t before = PyDict_GET_SIZE(changed);
+  int added = PyDict_SetItem(changed, name, value) < 0 ? -1 : PyDict_GET_SIZE(changed) > before;
+  Py_DECREF(changed);
+  return added < 0 || core_unchanged(n, o) < 0 ? -1 : added;
 }
 
 int fields_set(core *c, node *n, PyObject *name, PyObject *value) {
-  if (core_touch(c, n) < 0)
-    return -1;
-  if (n->pending->changed == NULL && (n->pending->changed = PyDict_New()) == NULL)
-    return -1;
-  Py_ssize_t before = PyDict_GET_SIZE(n->pending->changed);
-  if (PyDict_SetItem(n->pending->changed, name, value) < 0)
-    return -1;
-  return PyDict_GET_SIZE(n->pending->changed) > before;
+  core_enter(c);
+  int added = set(c, n, name, value);
+  core_exit(c);
+  return added;
 }

@@ -1,27 +1,35 @@
 // pending_dict.c: a dict seen through its overlay. Cost follows what is touched: one key costs the
 // same in ten and in ten million.
 //
-// Looking a key up may run its __hash__ and __eq__. They see consistent structures, and a value is
-// owned before anything else can run.
+// Looking a key up may run its __hash__ and __eq__, and these may do anything: end the run, roll
+// back, write to this very dict. So each function enters the core, which keeps node and overlay;
+// a dict that is searched is owned meanwhile; and a write that finds its overlay replaced at the
+// end is refused, or it would be lost.
 #include "ext.h"
 
 static int contains(PyObject *dict, PyObject *key) {
-  return dict == NULL || PyDict_GET_SIZE(dict) == 0 ? 0 : PyDict_Contains(dict, key);
+  if (dict == NULL || PyDict_GET_SIZE(dict) == 0)
+    return 0;
+  Py_INCREF(dict);
+  int there = PyDict_Contains(dict, key);
+  Py_DECREF(dict);
+  return there;
 }
 
 // 1 and *value new, 0, or -1.
 static int lookup(PyObject *dict, PyObject *key, PyObject **value) {
   if (dict == NULL || PyDict_GET_SIZE(dict) == 0)
     return 0;
-  PyObject *found = PyDict_GetItemWithError(dict, key);
+  Py_INCREF(dict);
+  PyObject *found = Py_XNewRef(PyDict_GetItemWithError(dict, key));
+  Py_DECREF(dict);
   if (found == NULL)
     return PyErr_Occurred() ? -1 : 0;
-  *value = Py_NewRef(found);
+  *value = found;
   return 1;
 }
 
-int dict_get(node *n, PyObject *key, PyObject **value) {
-  *value = NULL;
+static int get(node *n, PyObject *key, PyObject **value) {
   overlay *o = n->pending;
   if (o == NULL)
     return lookup(n->target, key, value);
@@ -35,44 +43,79 @@ int dict_get(node *n, PyObject *key, PyObject **value) {
   return lookup(n->target, key, value);
 }
 
-static int put(PyObject **dict, PyObject *key, PyObject *value) {
-  if (*dict == NULL && (*dict = PyDict_New()) == NULL)
-    return -1;
-  return PyDict_SetItem(*dict, key, value);
+int dict_get(core *c, node *n, PyObject *key, PyObject **value) {
+  *value = NULL;
+  core_enter(c);
+  int got = get(n, key, value);
+  core_exit(c);
+  return got;
 }
 
-int dict_set(core *c, node *n, PyObject *key, PyObject *value) {
+int dict_contains(core *c, node *n, PyObject *key) {
+  PyObject *value;
+  int there = dict_get(c, n, key, &value);
+  Py_XDECREF(value);
+  return there;
+}
+
+static int put(PyObject **slot, PyObject *key, PyObject *value) {
+  if (*slot == NULL) {
+    PyObject *fresh = PyDict_New(); // may collect, and a destructor may have been here first
+    if (fresh == NULL)
+      return -1;
+    if (*slot == NULL)
+      *slot = fresh;
+    else
+      Py_DECREF(fresh);
+  }
+  PyObject *dict = Py_NewRef(*slot);
+  int failed = PyDict_SetItem(dict, key, value);
+  Py_DECREF(dict);
+  return failed;
+}
+
+static int drop(PyObject *dict, PyObject *key) {
+  Py_INCREF(dict);
+  int failed = PyDict_DelItem(dict, key);
+  Py_DECREF(dict);
+  return failed;
+}
+
+static int set(core *c, node *n, PyObject *key, PyObject *value) {
   if (core_touch(c, n) < 0)
     return -1;
   overlay *o = n->pending;
   int in_base = o->hidden ? 0 : contains(n->target, key);
-  if (in_base > 0) {
-    int dead = contains(o->dead, key);
-    if (dead < 0)
-      return -1;
-    if (!dead)
-      return put(&o->changed, key, value);
-  } else if (in_base < 0) {
+  int dead = in_base > 0 ? contains(o->dead, key) : in_base;
+  if (dead < 0)
     return -1;
-  }
+  if (in_base > 0 && !dead && !o->hidden)
+    return put(&o->changed, key, value) < 0 ? -1 : core_unchanged(n, o);
   Py_ssize_t before = o->added == NULL ? 0 : PyDict_GET_SIZE(o->added);
   if (put(&o->added, key, value) < 0)
     return -1;
-  if (PyDict_GET_SIZE(o->added) > before)
+  if (o->added == NULL || PyDict_GET_SIZE(o->added) > before)
     o->structure++;
-  return 0;
+  return core_unchanged(n, o);
 }
 
-int dict_del(core *c, node *n, PyObject *key) {
+int dict_set(core *c, node *n, PyObject *key, PyObject *value) {
+  core_enter(c);
+  int failed = set(c, n, key, value);
+  core_exit(c);
+  return failed;
+}
+
+static int del(core *c, node *n, PyObject *key) {
   if (core_touch(c, n) < 0)
     return -1;
   overlay *o = n->pending;
   int there = contains(o->added, key);
   if (there < 0)
     return -1;
-  if (there) {
+  if (there && o->added != NULL) {
     o->structure++;
-    return PyDict_DelItem(o->added, key) < 0 ? -1 : 1;
+    return drop(o->added, key) < 0 || core_unchanged(n, o) < 0 ? -1 : 1;
   }
   if (o->hidden)
     return 0;
@@ -85,20 +128,32 @@ int dict_del(core *c, node *n, PyObject *key) {
   o->structure++;
   if ((there = contains(o->changed, key)) < 0)
     return -1;
-  return there && PyDict_DelItem(o->changed, key) < 0 ? -1 : 1;
+  if (there && o->changed != NULL && drop(o->changed, key) < 0)
+    return -1;
+  return core_unchanged(n, o) < 0 ? -1 : 1;
+}
+
+int dict_del(core *c, node *n, PyObject *key) {
+  core_enter(c);
+  int there = del(c, n, key);
+  core_exit(c);
+  return there;
 }
 
 int dict_clear(core *c, node *n) {
-  if (core_touch(c, n) < 0)
-    return -1;
-  overlay *o = n->pending;
-  o->hidden = true;
-  o->structure++;
-  Py_CLEAR(o->reverse);
-  Py_CLEAR(o->changed);
-  Py_CLEAR(o->dead);
-  Py_CLEAR(o->added);
-  return 0;
+  core_enter(c);
+  int failed = core_touch(c, n);
+  if (!failed) {
+    overlay *o = n->pending;
+    PyObject *dying[] = {o->reverse, o->changed, o->dead, o->added};
+    o->hidden = true;
+    o->structure++;
+    o->reverse = o->changed = o->dead = o->added = NULL;
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(dying); i++)
+      Py_XDECREF(dying[i]);
+  }
+  core_exit(c);
+  return failed;
 }
 
 Py_ssize_t dict_len(node *n) {
@@ -108,52 +163,91 @@ Py_ssize_t dict_len(node *n) {
   Py_ssize_t length = o->added == NULL ? 0 : PyDict_GET_SIZE(o->added);
   if (!o->hidden)
     length += PyDict_GET_SIZE(n->target) - (o->dead == NULL ? 0 : PyDict_GET_SIZE(o->dead));
-  return length;
+  return length < 0 ? 0 : length; // the base may have shrunk behind our back
+}
+
+// New: the last key of a dict, NULL without an exception if it is empty.
+static PyObject *last_key(PyObject *dict) {
+  PyObject *keys = PyObject_CallMethod(dict, "__reversed__", NULL);
+  PyObject *key = keys == NULL ? NULL : PyIter_Next(keys);
+  Py_XDECREF(keys);
+  return key;
 }
 
 // The base is walked from its end by an iterator that the overlay keeps, so that popping all of a
 // large dict stays linear.
-int dict_pop_last(core *c, node *n, PyObject **key, PyObject **value) {
+static int last(core *c, node *n, PyObject **key, PyObject **value) {
   if (core_touch(c, n) < 0)
     return -1;
   overlay *o = n->pending;
-  *key = *value = NULL;
   if (o->added != NULL && PyDict_GET_SIZE(o->added) > 0) {
-    PyObject *item = PyObject_CallMethod(o->added, "popitem", NULL);
-    if (item == NULL)
-      return -1;
-    *key = Py_NewRef(PyTuple_GET_ITEM(item, 0));
-    *value = Py_NewRef(PyTuple_GET_ITEM(item, 1));
-    Py_DECREF(item);
-    o->structure++;
-    return 1;
+    PyObject *added = Py_NewRef(o->added);
+    *key = last_key(added);
+    int there = *key == NULL ? -1 : lookup(added, *key, value);
+    Py_DECREF(added);
+    return there;
   }
   if (dict_len(n) == 0)
     return 0;
-  if (o->reverse == NULL &&
-      (o->reverse = PyObject_CallMethod(n->target, "__reversed__", NULL)) == NULL)
-    return -1;
-  for (;;) {
-    PyObject *last = PyIter_Next(o->reverse);
-    if (last == NULL)
-      return PyErr_Occurred() ? -1 : 0;
-    int there = dict_get(n, last, value);
-    if (there > 0 && dict_del(c, n, last) < 0) {
-      Py_CLEAR(*value);
-      there = -1;
-    }
-    if (there > 0) {
-      *key = last;
-      return 1;
-    }
-    Py_DECREF(last);
-    if (there < 0)
+  if (o->reverse == NULL) {
+    PyObject *reverse = PyObject_CallMethod(n->target, "__reversed__", NULL);
+    if (reverse == NULL)
       return -1;
+    Py_XSETREF(o->reverse, reverse);
   }
+  PyObject *reverse = Py_NewRef(o->reverse);
+  int there = 0;
+  while (there == 0 && (*key = PyIter_Next(reverse)) != NULL)
+    if ((there = get(n, *key, value)) == 0)
+      Py_CLEAR(*key);
+  Py_DECREF(reverse);
+  return there == 0 && PyErr_Occurred() ? -1 : there;
+}
+
+int dict_last(core *c, node *n, PyObject **key, PyObject **value) {
+  *key = *value = NULL;
+  core_enter(c);
+  int there = last(c, n, key, value);
+  core_exit(c);
+  if (there <= 0) {
+    Py_CLEAR(*key);
+    Py_CLEAR(*value);
+  }
+  return there;
+}
+
+// Deleting key by key leaves holes at the end of the added keys; popitem does not, and stays linear.
+static int drop_last(core *c, node *n, PyObject *key) {
+  if (core_touch(c, n) < 0)
+    return -1;
+  overlay *o = n->pending;
+  if (o->added == NULL || PyDict_GET_SIZE(o->added) == 0)
+    return del(c, n, key);
+  PyObject *added = Py_NewRef(o->added), *newest = last_key(added), *item = NULL;
+  bool same = newest == key;
+  if (same && (item = PyObject_CallMethod(added, "popitem", NULL)) != NULL)
+    o->structure++;
+  int there = newest == NULL ? -1 : !same ? del(c, n, key) : item == NULL ? -1 : 1;
+  Py_DECREF(added);
+  Py_XDECREF(newest);
+  Py_XDECREF(item);
+  return there > 0 && core_unchanged(n, o) < 0 ? -1 : there;
+}
+
+void dict_forget_last(node *n) {
+  if (n->pending != NULL)
+    Py_CLEAR(n->pending->reverse);
+}
+
+int dict_drop_last(core *c, node *n, PyObject *key) {
+  core_enter(c);
+  int there = drop_last(c, n, key);
+  core_exit(c);
+  return there;
 }
 
 // First the base without its dead keys, then what was added.
-int dict_next(node *n, dict_cursor *at, PyObject **key, PyObject **value) {
+static int next(node *n, dict_cursor *at, PyObject **key, PyObject **value) {
   overlay *o = n->pending;
   PyObject *k, *v;
   if (at->phase == 0) {
@@ -163,7 +257,7 @@ int dict_next(node *n, dict_cursor *at, PyObject **key, PyObject **value) {
       if (o == NULL)
         return 1;
       PyObject *newer = NULL;
-      int dead = contains(o->dead, k);
+      int dead = contains(o->dead, *key);
       int changed = dead == 0 ? lookup(o->changed, *key, &newer) : 0;
       if (dead < 0 || changed < 0) {
         Py_CLEAR(*key);
@@ -185,4 +279,11 @@ int dict_next(node *n, dict_cursor *at, PyObject **key, PyObject **value) {
   *key = Py_NewRef(k);
   *value = Py_NewRef(v);
   return 1;
+}
+
+int dict_next(core *c, node *n, dict_cursor *at, PyObject **key, PyObject **value) {
+  core_enter(c);
+  int more = next(n, at, key, value);
+  core_exit(c);
+  return more;
 }

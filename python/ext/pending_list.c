@@ -45,38 +45,65 @@ PyObject *list_get(node *n, Py_ssize_t i) {
   return base_get(n, i);
 }
 
-int list_set(core *c, node *n, Py_ssize_t i, PyObject *value) {
+static int set(core *c, node *n, Py_ssize_t i, PyObject *value) {
   if (core_touch(c, n) < 0)
     return -1;
   overlay *o = n->pending;
+  if (i < 0 || i >= list_len(n)) { // user code ran since the caller looked
+    PyErr_SetString(PyExc_IndexError, "list assignment index out of range");
+    return -1;
+  }
   if (o->full != NULL)
     return PyList_SetItem(o->full, i, Py_NewRef(value));
   if (i >= o->keep)
     return PyList_SetItem(o->added, i - o->keep, Py_NewRef(value));
-  if (o->changed == NULL && (o->changed = PyDict_New()) == NULL)
-    return -1;
-  PyObject *index = PyLong_FromSsize_t(i);
-  int failed = index == NULL ? -1 : PyDict_SetItem(o->changed, index, value);
+  PyObject *changed = Py_XNewRef(o->changed);
+  if (changed == NULL && (changed = PyDict_New()) != NULL) // may collect: look again
+    Py_XSETREF(o->changed, Py_NewRef(changed));
+  PyObject *index = changed == NULL ? NULL : PyLong_FromSsize_t(i);
+  int failed = index == NULL ? -1 : PyDict_SetItem(changed, index, value);
   Py_XDECREF(index);
+  Py_XDECREF(changed);
   return failed;
 }
 
-int list_append(core *c, node *n, PyObject *value) {
-  if (core_touch(c, n) < 0)
-    return -1;
-  overlay *o = n->pending;
-  o->structure++;
-  if (o->full != NULL)
-    return PyList_Append(o->full, value);
-  if (o->added == NULL && (o->added = PyList_New(0)) == NULL)
-    return -1;
-  return PyList_Append(o->added, value);
+int list_set(core *c, node *n, Py_ssize_t i, PyObject *value) {
+  core_enter(c);
+  int failed = set(c, n, i, value);
+  core_exit(c);
+  return failed;
 }
 
-int list_drop_last(core *c, node *n) {
+static int append(core *c, node *n, PyObject *value) {
   if (core_touch(c, n) < 0)
     return -1;
   overlay *o = n->pending;
+  PyObject *fresh = o->full == NULL && o->added == NULL ? PyList_New(0) : NULL;
+  if (fresh != NULL && o->full == NULL && o->added == NULL) // making it may have collected
+    o->added = Py_NewRef(fresh);
+  Py_XDECREF(fresh);
+  PyObject *end = o->full != NULL ? o->full : o->added;
+  if (end == NULL)
+    return -1;
+  o->structure++;
+  return PyList_Append(end, value);
+}
+
+int list_append(core *c, node *n, PyObject *value) {
+  core_enter(c);
+  int failed = append(c, n, value);
+  core_exit(c);
+  return failed;
+}
+
+static int pop(core *c, node *n) {
+  if (core_touch(c, n) < 0)
+    return -1;
+  overlay *o = n->pending;
+  if (list_len(n) <= 0) { // user code ran since the caller looked
+    PyErr_SetString(PyExc_IndexError, "pop from empty list");
+    return -1;
+  }
   o->structure++;
   PyObject *end = o->full != NULL ? o->full : tail_len(o) > 0 ? o->added : NULL;
   if (end != NULL)
@@ -92,13 +119,20 @@ int list_drop_last(core *c, node *n) {
   return there;
 }
 
-PyObject *list_full(core *c, node *n) {
+int list_drop_last(core *c, node *n) {
+  core_enter(c);
+  int failed = pop(c, n);
+  core_exit(c);
+  return failed;
+}
+
+static PyObject *full_of(core *c, node *n) {
   if (core_touch(c, n) < 0)
     return NULL;
   overlay *o = n->pending;
   o->structure++;
   if (o->full != NULL)
-    return o->full;
+    return Py_NewRef(o->full);
   PyObject *full = PyList_GetSlice(n->target, 0, o->keep);
   if (full == NULL)
     return NULL;
@@ -113,11 +147,20 @@ PyObject *list_full(core *c, node *n) {
   }
   if (o->added != NULL && PyList_SetSlice(full, PyList_GET_SIZE(full), PY_SSIZE_T_MAX, o->added) < 0)
     goto error;
-  o->full = full;
-  Py_CLEAR(o->changed);
-  Py_CLEAR(o->added);
+  PyObject *changed = o->changed, *added = o->added;
+  o->changed = o->added = NULL;
+  Py_XSETREF(o->full, Py_NewRef(full));
+  Py_XDECREF(changed);
+  Py_XDECREF(added);
   return full;
 error:
   Py_DECREF(full);
   return NULL;
+}
+
+PyObject *list_full(core *c, node *n) {
+  core_enter(c);
+  PyObject *full = full_of(c, n);
+  core_exit(c);
+  return full;
 }

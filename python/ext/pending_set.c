@@ -1,14 +1,19 @@
 // pending_set.c: a set seen through its overlay: elements of the base that are dead, elements that
 // were added, or the base hidden altogether. Cost follows what is touched.
 //
-// Looking an element up may run its __hash__ and __eq__; they see consistent structures.
+// Looking an element up may run its __hash__ and __eq__; see pending_dict.c for what that asks for.
 #include "ext.h"
 
 static int contains(PyObject *set, PyObject *element) {
-  return set == NULL || PySet_GET_SIZE(set) == 0 ? 0 : PySet_Contains(set, element);
+  if (set == NULL || PySet_GET_SIZE(set) == 0)
+    return 0;
+  Py_INCREF(set);
+  int there = PySet_Contains(set, element);
+  Py_DECREF(set);
+  return there;
 }
 
-int set_contains(node *n, PyObject *element) {
+static int holds(node *n, PyObject *element) {
   overlay *o = n->pending;
   if (o == NULL)
     return PySet_Contains(n->target, element);
@@ -21,41 +26,81 @@ int set_contains(node *n, PyObject *element) {
   return PySet_Contains(n->target, element);
 }
 
-static int put(PyObject **set, PyObject *element) {
-  if (*set == NULL && (*set = PySet_New(NULL)) == NULL)
-    return -1;
-  return PySet_Add(*set, element);
+int set_contains(core *c, node *n, PyObject *element) {
+  core_enter(c);
+  int there = holds(n, element);
+  core_exit(c);
+  return there;
 }
 
-int set_add(core *c, node *n, PyObject *element) {
-  int there = set_contains(n, element);
+static int put(PyObject **slot, PyObject *element) {
+  if (*slot == NULL) {
+    PyObject *fresh = PySet_New(NULL); // may collect, and a destructor may have been here first
+    if (fresh == NULL)
+      return -1;
+    if (*slot == NULL)
+      *slot = fresh;
+    else
+      Py_DECREF(fresh);
+  }
+  PyObject *set = Py_NewRef(*slot);
+  int failed = PySet_Add(set, element);
+  Py_DECREF(set);
+  return failed;
+}
+
+static int drop(PyObject *set, PyObject *element) {
+  if (set == NULL)
+    return 0;
+  Py_INCREF(set);
+  int there = PySet_Discard(set, element);
+  Py_DECREF(set);
+  return there;
+}
+
+static int add(core *c, node *n, PyObject *element) {
+  int there = holds(n, element);
   if (there != 0)
     return there < 0 ? -1 : 0;
   if (core_touch(c, n) < 0)
     return -1;
   overlay *o = n->pending;
   int dead = o->hidden ? 0 : contains(o->dead, element);
-  if (dead < 0 || (dead > 0 ? PySet_Discard(o->dead, element) : put(&o->added, element)) < 0)
+  if (dead < 0 || (dead > 0 ? drop(o->dead, element) : put(&o->added, element)) < 0)
     return -1;
   o->structure++;
-  return 1;
+  return core_unchanged(n, o) < 0 ? -1 : 1;
 }
 
-int set_discard(core *c, node *n, PyObject *element) {
-  int there = set_contains(n, element);
+int set_add(core *c, node *n, PyObject *element) {
+  core_enter(c);
+  int added = add(c, n, element);
+  core_exit(c);
+  return added;
+}
+
+static int discard(core *c, node *n, PyObject *element) {
+  int there = holds(n, element);
   if (there <= 0)
     return there;
   if (core_touch(c, n) < 0)
     return -1;
   overlay *o = n->pending;
-  int added = o->added == NULL ? 0 : PySet_Discard(o->added, element);
+  int added = drop(o->added, element);
   if (added < 0 || (added == 0 && put(&o->dead, element) < 0))
     return -1;
   o->structure++;
-  return 1;
+  return core_unchanged(n, o) < 0 ? -1 : 1;
 }
 
-int set_clear(core *c, node *n) {
+int set_discard(core *c, node *n, PyObject *element) {
+  core_enter(c);
+  int removed = discard(c, n, element);
+  core_exit(c);
+  return removed;
+}
+
+static int clear(core *c, node *n) {
   if (core_touch(c, n) < 0)
     return -1;
   overlay *o = n->pending;
@@ -66,6 +111,13 @@ int set_clear(core *c, node *n) {
   for (size_t i = 0; i < Py_ARRAY_LENGTH(dying); i++)
     Py_XDECREF(dying[i]);
   return 0;
+}
+
+int set_clear(core *c, node *n) {
+  core_enter(c);
+  int failed = clear(c, n);
+  core_exit(c);
+  return failed;
 }
 
 Py_ssize_t set_len(node *n) {
@@ -79,7 +131,7 @@ Py_ssize_t set_len(node *n) {
 
 // New: an element that is there. The base is walked by an iterator the overlay keeps, so popping
 // all of a large set stays linear. NULL without an exception if the set is empty.
-PyObject *set_any(core *c, node *n) {
+static PyObject *any(core *c, node *n) {
   if (set_len(n) == 0 || core_touch(c, n) < 0)
     return NULL;
   overlay *o = n->pending;
@@ -89,26 +141,36 @@ PyObject *set_any(core *c, node *n) {
     return element;
   }
   for (int round = 0; round < 2; round++) { // an element that died and lived again may lie behind
-    if (o->reverse == NULL && (o->reverse = PyObject_GetIter(n->target)) == NULL)
-      return NULL;
-    PyObject *element;
-    while ((element = PyIter_Next(o->reverse)) != NULL) {
-      int dead = contains(o->dead, element);
-      if (dead == 0)
-        return element;
-      Py_DECREF(element);
-      if (dead < 0)
+    if (o->reverse == NULL) {
+      PyObject *it = PyObject_GetIter(n->target);
+      if (it == NULL)
         return NULL;
+      Py_XSETREF(o->reverse, it);
     }
-    if (PyErr_Occurred())
-      return NULL;
+    PyObject *it = Py_NewRef(o->reverse), *element;
+    int dead = 1;
+    while (dead > 0 && (element = PyIter_Next(it)) != NULL) {
+      dead = contains(o->dead, element);
+      if (dead != 0)
+        Py_CLEAR(element);
+    }
+    Py_DECREF(it);
+    if (element != NULL || PyErr_Occurred())
+      return element;
     Py_CLEAR(o->reverse);
   }
   return NULL;
 }
 
+PyObject *set_any(core *c, node *n) {
+  core_enter(c);
+  PyObject *element = any(c, n);
+  core_exit(c);
+  return element;
+}
+
 // New list of the elements, in the order the set would show them.
-PyObject *set_elements(node *n) {
+static PyObject *elements_of(node *n) {
   overlay *o = n->pending;
   PyObject *elements = o != NULL && o->hidden ? PyList_New(0) : PySequence_List(n->target);
   if (o == NULL || elements == NULL)
@@ -138,4 +200,11 @@ PyObject *set_elements(node *n) {
 error:
   Py_DECREF(elements);
   return NULL;
+}
+
+PyObject *set_elements(core *c, node *n) {
+  core_enter(c);
+  PyObject *elements = elements_of(n);
+  core_exit(c);
+  return elements;
 }

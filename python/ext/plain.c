@@ -63,7 +63,7 @@ static int copy_dict(copier *c, shape *s, node *n, PyObject *into) {
   dict_cursor at = {0};
   PyObject *key, *value;
   int more;
-  while ((more = dict_next(n, &at, &key, &value)) > 0) {
+  while ((more = dict_next(c->core, n, &at, &key, &value)) > 0) {
     shape *below = shape_item(c->engine, s, key);
     int failed = below == NULL ? -1 : 0;
     if (below != NULL && (below->bits & THEUS_MAY_READ)) {
@@ -80,7 +80,7 @@ static int copy_dict(copier *c, shape *s, node *n, PyObject *into) {
 }
 
 static int copy_set(copier *c, shape *s, node *n, PyObject *into) {
-  PyObject *elements = set_elements(n);
+  PyObject *elements = set_elements(c->core, n);
   int failed = elements == NULL ? -1 : 0;
   for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(elements); i++) {
     shape *below = shape_item(c->engine, s, PyList_GET_ITEM(elements, i));
@@ -112,7 +112,7 @@ static int copy_field(copier *c, shape *s, node *n, PyObject *name, PyObject *va
   if (below == NULL)
     return -1;
   PyObject *pending = NULL;
-  if (fields_get(n, name, &pending) < 0)
+  if (fields_get(c->core, n, name, &pending) < 0)
     return -1;
   if (pending != NULL)
     value = pending;
@@ -218,7 +218,10 @@ static PyObject *copy_value(copier *c, shape *s, PyObject *value) {
   if (k == KIND_TUPLE) {
     copied = copy_tuple(c, s, value);
   } else if (k == KIND_VIEW) {
-    copied = plain_view((view *)value);
+    view *v = (view *)value; // of this transaction: the copy stays one, aliases and all
+    bool ours = v->node != NULL && v->scope->core == c->core;
+    copied = ours && (v->shape->bits & THEUS_MAY_READ) ? copy_node(c, v->shape, v->node)
+                                                       : plain_view(v);
   } else if (k == KIND_PLAIN) {
     copied = Py_NewRef(value);
   } else if (k == KIND_UNSUPPORTED) {

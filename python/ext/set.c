@@ -29,7 +29,7 @@ static PyObject *wrap_element(view *v, PyObject *element) {
 static PyObject *wrapped_elements(view *v) {
   if (readable(v) < 0)
     return NULL;
-  PyObject *elements = set_elements(v->node);
+  PyObject *elements = set_elements(v->scope->core, v->node);
   for (Py_ssize_t i = 0; elements != NULL && i < PyList_GET_SIZE(elements); i++) {
     if (v->node == NULL)
       errors_stale(v);
@@ -62,7 +62,7 @@ static int change(view *v, PyObject *given, int direction) {
   if (writable(v) < 0)
     return -1;
   PyObject *element = direction > 0 ? unwrap(v, v->shape, given, THEUS_TEXT, given, 0) : unwrap_key(v, given);
-  int changed = element == NULL ? -1 : writable(v);
+  int changed = element == NULL ? -1 : writable(v); // again: copying it may have run user code
   if (changed == 0)
     changed = direction > 0 ? set_add(v->scope->core, v->node, element)
                             : set_discard(v->scope->core, v->node, element);
@@ -81,7 +81,7 @@ static Py_ssize_t set_length(PyObject *op) {
 static int set_has(PyObject *op, PyObject *given) {
   view *v = (view *)op;
   PyObject *element = readable(v) < 0 ? NULL : unwrap_key(v, given);
-  int there = element == NULL ? -1 : set_contains(v->node, element);
+  int there = element == NULL ? -1 : set_contains(v->scope->core, v->node, element);
   Py_XDECREF(element);
   return there;
 }

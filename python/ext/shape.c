@@ -102,6 +102,10 @@ shape *shape_attr(engine *e, shape *s, PyObject *name) {
   shape *kid = find(s, name);
   if (kid != NULL)
     return kid;
+  if (!PyUnicode_Check(name)) { // slots get any object
+    PyErr_Format(PyExc_TypeError, "attribute name must be string, not '%s'", Py_TYPE(name)->tp_name);
+    return NULL;
+  }
   PyObject *interned = Py_NewRef(name);
   PyUnicode_InternInPlace(&interned);
   bool twin = interned != name;
