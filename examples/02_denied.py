@@ -67,14 +67,17 @@ if __name__ == "__main__":
 
 # ruff: noqa: E501
 # Output:
-# Illegal Read: 'domain_ctx.secret' by process 'read_too_much'
+# Illegal Read: 'domain_ctx.secret' by process 'read_too_much' [THEUS-A001]
 #   it may read:   domain_ctx.prices, domain_ctx.total
 #   fix:           add "domain_ctx.secret" to the inputs of @process
-# Illegal Write: 'domain_ctx.totl' by process 'misspell'
+#   at:            examples/02_denied.py:38
+# Illegal Write: 'domain_ctx.totl' by process 'misspell' [THEUS-A001]
 #   it may write:  domain_ctx.total
 #   did you mean:  domain_ctx.total
 #   fix:           write domain_ctx.total, or add "domain_ctx.totl" to the outputs of @process
-# Illegal Write: 'domain_ctx.prices["tea"]' by process 'change_an_input': Immutable Violation, this FrozenDict is only an input
+#   at:            examples/02_denied.py:44
+# Illegal Write: 'domain_ctx.prices["tea"]' by process 'change_an_input': Immutable Violation, this FrozenDict is only an input [THEUS-A002]
 #   it may write:  domain_ctx.total
 #   fix:           add 'domain_ctx.prices["tea"]' to the outputs of @process
+#   at:            examples/02_denied.py:50
 # Domain(prices={'tea': 3, 'cake': 4}, total=0, secret='the recipe')

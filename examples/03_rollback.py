@@ -64,5 +64,5 @@ if __name__ == "__main__":
 #    Domain(stock={'tea': 0}, sold=['tea'])
 # tea: sold out
 #    Domain(stock={'tea': 0}, sold=['tea'])
-# coffee: Undeclared Error Violation: Caught KeyError: 'coffee'
+# coffee: Undeclared Error Violation: Caught KeyError: 'coffee' [THEUS-C001]
 #    Domain(stock={'tea': 0}, sold=['tea'])

@@ -53,7 +53,7 @@ if __name__ == "__main__":
     main()
 
 # Output:
-# strict: Undeclared Error Violation: Caught IndexError: list index out of range
+# strict: Undeclared Error Violation: Caught IndexError: list index out of range [THEUS-C001]
 #    Domain(step=1, weights=[-0.5, -0.5])
 # training: list index out of range
 #    Domain(step=2, weights=[-9.5, -0.5])

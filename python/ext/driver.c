@@ -122,6 +122,8 @@ PyObject *driver_execute(engine *e, process *p, PyObject *const *kwargs, PyObjec
       outcome = outcome_of(e, p);
     }
     result = scope_finish(s, result, outcome);
+    if (result == NULL)
+      errors_about(e->st, p);
     Py_DECREF((PyObject *)s);
   }
   for (Py_ssize_t i = 0; i < given; i++)

@@ -264,7 +264,11 @@ void *view_deny(view *v, uint32_t tried, uint8_t segment, PyObject *key, Py_ssiz
     theus_error err = {0};
     theus_status status =
         e->api->deny(e->handle, v->scope->handle, tried, t.segments, t.n, text, &err);
+    PyObject *proc = Py_XNewRef((PyObject *)v->scope->proc);
     engine_raise(e, status, &err);
+    if (proc != NULL) // edit() has none
+      errors_about(e->st, (process *)proc);
+    Py_XDECREF(proc);
   }
   trail_free(&t);
   Py_XDECREF(held);

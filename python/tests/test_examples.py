@@ -32,7 +32,8 @@ def promised(example: Path) -> str:
 def test_small(example: Path) -> None:
     """A small example prints what stands at its end, and nothing else."""
     done = run("-W", "error", example)
-    assert (promised(example), "") == (done.stdout, done.stderr)
+    printed = done.stdout.replace(f"{ROOT}/", "")  # in "at: FILE:LINE"
+    assert (promised(example), "") == (printed, done.stderr)
     assert promised(example)
 
 
@@ -51,7 +52,7 @@ def test_agent(tmp_path: Path) -> None:
     assert "disk full, with episode=-1, epsilon=99.0, returns[-1]=12345.0" in done.stdout
     assert done.stdout.count("   same\n") == 3
     assert "  and the other fields: 19 of 19 the same\n" in done.stdout
-    assert "    Illegal Read: 'global_ctx.exam' by process 'peek'\n" in done.stdout
+    assert "    Illegal Read: 'global_ctx.exam' by process 'peek' [THEUS-A001]\n" in done.stdout
     assert done.returncode == 1
     assert done.stderr.startswith("NOT reached: ")
 

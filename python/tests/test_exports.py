@@ -61,14 +61,28 @@ def duplicates(error: theus.TheusError) -> list[theus.TheusError]:
 
 @pytest.mark.parametrize("kind", FAULTS, ids=lambda kind: kind.__name__)
 def test_an_error_is_its_text_and_its_parts(kind: type[theus.TheusError]) -> None:
-    """Each class prints its text as it is, and keeps its parts through copies and pickles."""
-    error = kind("first line\n  fix:  second", process="p", path="domain_ctx.x", hint="second")
+    """Each class prints its text with its code, and keeps its parts through copies and pickles."""
+    parts = {
+        "process": "p",
+        "path": "domain_ctx.x",
+        "hint": "second",
+        "operation": "write",
+        "nearest": "domain_ctx.y",
+        "allowed": ("domain_ctx.y", "domain_ctx.z"),
+        "where": "bank.py:7",
+    }
+    error = kind("first line\n  fix:  second", **parts)  # type: ignore[arg-type]
+    error.contract = theus.contracts.ProcessContract(["domain.y"], [], [], ["ValueError"])
     for each in (error, *duplicates(error)):
         assert type(each) is kind
-        assert str(each) == "first line\n  fix:  second"
+        assert str(each) == (
+            f"first line [{kind.code}]\n  fix:  second\n  at:            bank.py:7"
+        )
         assert each.args == ("first line\n  fix:  second",)
-        assert (each.process, each.path, each.hint) == ("p", "domain_ctx.x", "second")
-    assert (kind("x").process, kind("x").path, kind("x").hint) == ("", "", "")
+        assert vars(each) == parts | {"contract": error.contract}
+    bare = kind("x")
+    assert vars(bare) == dict.fromkeys(parts, "") | {"allowed": (), "contract": None}
+    assert str(bare) == f"x [{kind.code}]"
 
 
 def test_the_tree_in_the_docstring_is_the_tree() -> None:

@@ -2,6 +2,7 @@
 
 from theus._context import BaseDomainContext, BaseGlobalContext, BaseSystemContext
 from theus._engine import TheusEngine
+from theus._explain import explain
 from theus._kernel import plain
 from theus._process import process
 from theus._version import __version__
@@ -52,6 +53,7 @@ __all__ = [
     "UnsupportedValueError",
     "ZoneViolationError",
     "__version__",
+    "explain",
     "plain",
     "process",
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeGuard, TypeVar, cast
 
 from theus._table import default_table
-from theus.errors import ContractDefinitionError
+from theus.errors import ContractDefinitionError, TheusError
 
 F = TypeVar("F", bound=Callable[..., Any])
 Paths: TypeAlias = list[str] | tuple[str, ...] | set[str] | frozenset[str]
@@ -91,6 +91,22 @@ def checked_contract(name: str, func: Callable[..., Any]) -> ProcessContract:
         _strings(name, declared, "outputs"),
         _strings(name, declared, "side_effects"),
         [_error(name, func, entry) for entry in _entries(name, declared, "errors")],
+    )
+
+
+def carry_contract(error: TheusError, name: str, func: Callable[..., Any]) -> None:
+    """Give an error about the process name what func declares. Called by the extension.
+
+    It is a copy and has the errors by name, so that the error can be pickled and holds nothing.
+    """
+    declared = getattr(func, "_pop_contract", None)
+    if declared is None or error.process != name or error.contract is not None:
+        return
+    error.contract = ProcessContract(
+        list(declared.inputs),
+        list(declared.outputs),
+        list(getattr(declared, "side_effects", None) or ()),
+        [entry if isinstance(entry, str) else entry.__name__ for entry in declared.errors or ()],
     )
 
 

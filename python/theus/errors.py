@@ -21,32 +21,84 @@
      └── ConfigError                     a setting that means nothing (ValueError)
     ScanError                            the files that failed to import (ExceptionGroup)
 
-Every ``TheusError`` says which process it is about, at which path, and how to mend it:
+Every ``TheusError`` says which process it is about, what it tried at which path, and how to mend
+it; ``theus.explain`` prints all of it:
 
 >>> denied = AccessDeniedError("Illegal Read: 'domain_ctx.b'", process="act", path="domain_ctx.b")
 >>> isinstance(denied, ContractViolationError) and isinstance(denied, PermissionError)
 True
 >>> denied.process, denied.path, denied.hint
 ('act', 'domain_ctx.b', '')
+
+Every class has a code, which never changes and ends the first line of the text. Its letter is a
+group: C contracts and processes, A access, V values and views, T transactions, E engines,
+K the kernel, G configuration. The page ``docs/errors/<code>.md`` has an example and the cure.
+
+>>> print(denied)
+Illegal Read: 'domain_ctx.b' [THEUS-A001]
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from theus._process import ProcessContract
+
+
+def _titled(text: str, code: str) -> str:
+    """The text with the code at the end of its first line."""
+    first, newline, rest = text.partition("\n")
+    return f"{first} [{code}]{newline}{rest}"
 
 
 class TheusError(Exception):
     """Base of what Theus raises.
 
     Attributes:
+        code: the stable code of the class, such as ``"THEUS-A001"``.
         process: name of the process that was running or was named, or ``""``.
+        operation: what was tried, such as ``"read"`` or ``"mutate"``, or ``""``.
         path: the path in question as the kernel prints it, or ``""``.
+        allowed: the paths for which the same would have been allowed.
+        nearest: the declared path or registered name that was probably meant, or ``""``.
         hint: the one-line fix, or ``""``.
+        where: ``"FILE:LINE"`` of the access that was denied, or ``""``.
+        contract: what the process declares, its errors by name, or None.
+
+    The text is ``args[0]`` with the code after its first line, and ``where`` as its last one.
     """
 
+    code: ClassVar[str] = "THEUS-E000"
+
     def __init__(
-        self, message: str = "", *, process: str = "", path: str = "", hint: str = ""
+        self,
+        message: str = "",
+        *,
+        process: str = "",
+        path: str = "",
+        hint: str = "",
+        operation: str = "",
+        nearest: str = "",
+        allowed: Iterable[str] = (),
+        where: str = "",
     ) -> None:
         super().__init__(message)
         self.process = process
+        self.operation = operation
         self.path = path
+        self.allowed = tuple(allowed)
+        self.nearest = nearest
         self.hint = hint
+        self.where = where
+        self.contract: ProcessContract | None = None
+
+    def __str__(self) -> str:
+        # Not that of KeyError, which prints the repr of its argument: a key, and not a sentence.
+        text = _titled(Exception.__str__(self), self.code)
+        return f"{text}\n  at:            {self.where}" if self.where else text
 
 
 class ContractViolationError(TheusError):
@@ -55,72 +107,101 @@ class ContractViolationError(TheusError):
     In the second case ``__cause__`` is the error it raised.
     """
 
+    code = "THEUS-C001"
+
 
 class ContractDefinitionError(ContractViolationError, ValueError):
     """A contract that cannot be compiled; raised when the process is registered."""
+
+    code = "THEUS-C002"
 
 
 class AmbiguousProcessError(ContractViolationError, LookupError):
     """Several decorated functions have the name, and the engine was not told which one to run."""
 
+    code = "THEUS-C003"
+
 
 class AccessDeniedError(ContractViolationError, PermissionError):
     """A read or write that the contract of the running process does not allow."""
+
+    code = "THEUS-A001"
 
 
 class FrozenInputError(AccessDeniedError, TypeError):
     """A change to something that the running process declares as an input only."""
 
+    code = "THEUS-A002"
+
 
 class ZoneViolationError(AccessDeniedError):
     """A path used in a way its zone forbids, such as a SIGNAL or META path as input."""
+
+    code = "THEUS-A003"
 
 
 class UnsupportedValueError(ContractViolationError, TypeError):
     """A value of a kind that cannot live in the context; the text names the cure."""
 
+    code = "THEUS-V001"
+
 
 class StaleViewError(ContractViolationError, RuntimeError):
     """A view, or ``ctx`` itself, was used after the run it belonged to."""
+
+    code = "THEUS-V002"
 
 
 class UnknownProcessError(TheusError, KeyError):
     """No process has that name; the text gives the nearest one.
 
     >>> print(UnknownProcessError("Process 'pay' not found"))
-    Process 'pay' not found
+    Process 'pay' not found [THEUS-C004]
     """
 
-    # KeyError prints the repr of its argument, which suits a key and not a sentence.
-    __str__ = Exception.__str__
+    code = "THEUS-C004"
 
 
 class LockViolationError(TheusError):
     """A context was written from outside a process or ``edit()`` in strict mode."""
 
+    code = "THEUS-A004"
+
 
 class TransactionConflictError(TheusError, RuntimeError):
     """Another transaction stayed in charge for too long, or this one may not run again."""
+
+    code = "THEUS-T001"
 
 
 class NestingLimitError(TheusError, RecursionError):
     """Processes call each other deeper than the kernel allows."""
 
+    code = "THEUS-T002"
+
 
 class EngineClosedError(TheusError, RuntimeError):
     """The engine was closed, or the transaction has already ended."""
+
+    code = "THEUS-E001"
 
 
 class ForkedKernelError(TheusError, RuntimeError):
     """A forked child used the running kernel of its parent; start workers with ``spawn``."""
 
+    code = "THEUS-K002"
+
 
 class KernelPanic(TheusError, RuntimeError):
     """The kernel met a bug of its own. The engine refuses further work; other engines live on."""
 
+    code = "THEUS-K001"
+
 
 class ConfigError(TheusError, ValueError):
     """A setting whose value means nothing; the text names the setting."""
+
+    code = "THEUS-G001"
 
 
 class ScanError(ExceptionGroup[Exception]):
@@ -128,3 +209,8 @@ class ScanError(ExceptionGroup[Exception]):
 
     ``exceptions`` holds one error per file, in the order of the files.
     """
+
+    code: ClassVar[str] = "THEUS-G002"
+
+    def __str__(self) -> str:
+        return _titled(super().__str__(), self.code)
