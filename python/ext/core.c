@@ -219,6 +219,42 @@ void core_release(core *c, node *n) {
   }
 }
 
+// ---- garbage collection --------------------------------------------------------------------------
+
+static int visit_overlay(overlay *o, visitproc visit, void *arg) {
+  if (o == NULL)
+    return 0;
+  Py_VISIT(o->changed);
+  Py_VISIT(o->added);
+  Py_VISIT(o->dead);
+  Py_VISIT(o->full);
+  Py_VISIT(o->reverse);
+  return 0;
+}
+
+static int visit_node(node *n, visitproc visit, void *arg) {
+  Py_VISIT(n->target);
+  return visit_overlay(n->pending, visit, arg);
+}
+
+int core_traverse(core *c, visitproc visit, void *arg) {
+  int stop = 0;
+  for (size_t i = 0; !stop && i <= c->mask; i++)
+    if (c->slots[i] != NULL)
+      stop = visit_node(c->slots[i], visit, arg);
+  for (node *n = c->dying; !stop && n != NULL; n = (node *)n->views)
+    stop = visit_node(n, visit, arg);
+  for (overlay *o = c->dropped; !stop && o != NULL; o = o->next)
+    stop = visit_overlay(o, visit, arg);
+  for (savepoint *p = c->point; !stop && p != NULL; p = p->below)
+    for (size_t i = 0; !stop && i < p->n; i++)
+      stop = visit_overlay(p->items[i].before, visit, arg);
+  if (stop)
+    return stop;
+  Py_VISIT(c->writes);
+  return 0;
+}
+
 // ---- savepoints ---------------------------------------------------------------------------------
 
 int core_savepoint(core *c) {

@@ -23,14 +23,16 @@ static int is_declared(process *p, PyObject *error) {
         return 1;
       continue;
     }
-    PyObject *mro = Py_TYPE(error)->tp_mro;
-    for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(mro); k++) {
+    PyObject *mro = Py_NewRef(Py_TYPE(error)->tp_mro); // a metaclass may run code and replace it
+    int same = 0;
+    for (Py_ssize_t k = 0; same == 0 && k < PyTuple_GET_SIZE(mro); k++) {
       PyObject *name = PyObject_GetAttrString(PyTuple_GET_ITEM(mro, k), "__name__");
-      int same = name == NULL ? -1 : PyObject_RichCompareBool(name, entry, Py_EQ);
+      same = name == NULL ? -1 : PyObject_RichCompareBool(name, entry, Py_EQ);
       Py_XDECREF(name);
-      if (same != 0)
-        return same;
     }
+    Py_DECREF(mro);
+    if (same != 0)
+      return same;
   }
   return 0;
 }

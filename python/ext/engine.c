@@ -59,7 +59,9 @@ static int engine_init(PyObject *op, PyObject *args, PyObject *kwargs) {
   const theus_api *api = loader_api(e->st);
   if (api == NULL || load_mixin(e->st) < 0)
     return -1;
-  if ((e->processes = PyDict_New()) == NULL || (e->listeners = PyList_New(0)) == NULL)
+  Py_XSETREF(e->processes, PyDict_New()); // a first attempt may have failed below
+  Py_XSETREF(e->listeners, PyList_New(0));
+  if (e->processes == NULL || e->listeners == NULL)
     return -1;
   theus_info info = {0};
   theus_error err = {0};
@@ -379,6 +381,13 @@ static PyObject *edit_enter(PyObject *op, PyObject *unused) {
     Py_XDECREF((PyObject *)s);
     return NULL;
   }
+  if (block->scope != NULL) { // while this thread waited, another one entered the same block
+    Py_DECREF(ctx);
+    scope_abandon(s);
+    Py_DECREF((PyObject *)s);
+    PyErr_SetString(PyExc_RuntimeError, "this edit() block is open already; call edit() again to nest");
+    return NULL;
+  }
   block->scope = s;
   return ctx;
 }
@@ -388,7 +397,8 @@ static PyObject *edit_exit(PyObject *op, PyObject *const *args, Py_ssize_t n) {
   scope *s = block->scope;
   if (!block->engine->strict)
     Py_RETURN_FALSE;
-  if (n != 3 || s == NULL || s != block->engine->current) {
+  if (n != 3 || s == NULL || s != block->engine->current || s->ending ||
+      block->engine->owner != PyThread_get_thread_ident()) {
     PyErr_SetString(PyExc_RuntimeError, "edit() blocks end in the thread that began them, "
                                         "the innermost first, and once");
     return NULL;
@@ -411,16 +421,27 @@ static int edit_traverse(PyObject *op, visitproc visit, void *arg) {
   return 0;
 }
 
+// Of a block that was never left, as in a generator that was dropped: rolls back. The engine stays:
+// it is what __exit__ asks first.
+static int edit_clear(PyObject *op) {
+  edit *block = (edit *)op;
+  scope *s = block->scope;
+  block->scope = NULL;
+  if (s != NULL) {
+    scope_abandon(s);
+    Py_DECREF((PyObject *)s);
+  }
+  return 0;
+}
+
 static void edit_dealloc(PyObject *op) {
   edit *block = (edit *)op;
   PyTypeObject *type = Py_TYPE(op);
   PyObject_GC_UnTrack(op);
-  if (block->scope != NULL) // the block was never left, a generator that was dropped: roll back
-    scope_abandon(block->scope);
-  PyObject *dying[] = {(PyObject *)block->scope, (PyObject *)block->engine};
+  (void)edit_clear(op); // always 0
+  PyObject *dying = (PyObject *)block->engine;
   PyObject_GC_Del(op);
-  for (size_t i = 0; i < Py_ARRAY_LENGTH(dying); i++)
-    Py_XDECREF(dying[i]);
+  Py_DECREF(dying);
   Py_DECREF(type);
 }
 
@@ -435,6 +456,7 @@ static PyType_Slot edit_slots[] = {
     {Py_tp_new, view_new_refused},
     {Py_tp_dealloc, edit_dealloc},
     {Py_tp_traverse, edit_traverse},
+    {Py_tp_clear, edit_clear},
     {Py_tp_methods, edit_methods},
     {0, NULL},
 };

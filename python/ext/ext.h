@@ -278,6 +278,7 @@ struct core {
 
 core *core_new(void);
 void core_clear(core *c); // drops everything, keeps the memory
+int core_traverse(core *c, visitproc visit, void *arg);
 // Around whatever holds a node or overlay while user code may run: until core_exit neither is
 // freed, whatever that code ends, drops or rolls back. core_exit runs destructors, and frees the
 // core itself if its run ended meanwhile.

@@ -335,21 +335,17 @@ static PyObject *surface(engine *e, PyObject *name, uint32_t how, PyObject *caus
     text = PyUnicode_FromString("<no text>");
   }
   PyObject *message = text == NULL ? NULL
-                                   : PyUnicode_FromFormat("Undeclared Error Violation: Caught %s: %U",
-                                                          Py_TYPE(cause)->tp_name, text);
+                                   : PyUnicode_FromFormat("Undeclared Error Violation: Caught %s%s%U",
+                                                          Py_TYPE(cause)->tp_name,
+                                                          PyUnicode_GET_LENGTH(text) ? ": " : "", text);
   PyObject *args = message == NULL ? NULL : PyTuple_Pack(1, message);
-  PyObject *hint = args == NULL ? NULL
-                                : PyUnicode_FromFormat("add %s to the errors of @process, or "
-                                                       "handle it in process '%U'",
-                                                       Py_TYPE(cause)->tp_name, name);
-  PyObject *kwargs = hint == NULL ? NULL : Py_BuildValue("{sOsO}", "process", name, "hint", hint);
+  PyObject *kwargs = args == NULL ? NULL : Py_BuildValue("{sO}", "process", name);
   PyObject *error = kwargs == NULL ? NULL : PyObject_Call(type, args, kwargs);
   if (error != NULL) {
     PyException_SetCause(error, Py_NewRef(cause));
     PyException_SetContext(error, Py_NewRef(cause));
   }
   Py_XDECREF(kwargs);
-  Py_XDECREF(hint);
   Py_XDECREF(args);
   Py_XDECREF(message);
   Py_XDECREF(text);
@@ -488,7 +484,10 @@ static int scope_traverse(PyObject *op, visitproc visit, void *arg) {
     Py_VISIT(s->layers[i].view);
   Py_VISIT(s->local);
   Py_VISIT(s->log);
-  return 0;
+  // An edit block may be garbage, and reach itself through what is pending in it. A process is on
+  // the stack of its thread: nothing it holds is garbage, so a large one is not walked for that.
+  return s->core != NULL && s->outer == NULL && s->proc == NULL ? core_traverse(s->core, visit, arg)
+                                                                : 0;
 }
 
 static void scope_dealloc(PyObject *op) {
