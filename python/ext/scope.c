@@ -339,13 +339,18 @@ static PyObject *surface(engine *e, PyObject *name, uint32_t how, PyObject *caus
                                                           Py_TYPE(cause)->tp_name,
                                                           PyUnicode_GET_LENGTH(text) ? ": " : "", text);
   PyObject *args = message == NULL ? NULL : PyTuple_Pack(1, message);
-  PyObject *kwargs = args == NULL ? NULL : Py_BuildValue("{sO}", "process", name);
+  PyObject *hint = args == NULL ? NULL
+                                : PyUnicode_FromFormat("add %s to the errors of @process, or "
+                                                       "handle it in process '%U'",
+                                                       Py_TYPE(cause)->tp_name, name);
+  PyObject *kwargs = hint == NULL ? NULL : Py_BuildValue("{sOsO}", "process", name, "hint", hint);
   PyObject *error = kwargs == NULL ? NULL : PyObject_Call(type, args, kwargs);
   if (error != NULL) {
     PyException_SetCause(error, Py_NewRef(cause));
     PyException_SetContext(error, Py_NewRef(cause));
   }
   Py_XDECREF(kwargs);
+  Py_XDECREF(hint);
   Py_XDECREF(args);
   Py_XDECREF(message);
   Py_XDECREF(text);
