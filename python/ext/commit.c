@@ -51,6 +51,9 @@ static PyObject *fill(PyTypeObject *type, PyObject **items, Py_ssize_t n) {
     if (items[i] == NULL)
       Py_CLEAR(sequence);
   }
+  // PyStructSequence_New leaves that to its caller: what a commit holds may lead back to it.
+  if (sequence != NULL && PyObject_IS_GC(sequence) && !PyObject_GC_IsTracked(sequence))
+    PyObject_GC_Track(sequence);
   return sequence;
 }
 
