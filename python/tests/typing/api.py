@@ -84,7 +84,11 @@ def caught(error: theus.AccessDeniedError) -> tuple[str, str, str]:
     """A denial is both built-ins that users catch, and carries its parts."""
     both: tuple[theus.ContractViolationError, PermissionError] = (error, error)
     frozen: type[TypeError] = theus.FrozenInputError
-    del both, frozen
+    code: str = theus.FrozenInputError.code
+    contract: ProcessContract | None = error.contract
+    allowed: tuple[str, ...] = error.allowed
+    assert_type(theus.explain(error), str)
+    del both, frozen, code, contract, allowed
     return error.process, error.path, error.hint
 
 
