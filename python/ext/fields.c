@@ -4,7 +4,8 @@
 // Calls that run Python code: reading the fields (properties do not count as fields).
 #include "ext.h"
 
-static int add_visible(view *v, PyObject *names, PyObject *name) {
+// A name whose field was deleted still shows what the class has; a slot's value is gone.
+static int add_visible(view *v, PyObject *names, PyObject *name, bool of_class) {
   if (!PyUnicode_Check(name) || v->node == NULL)
     return v->node == NULL ? (errors_stale(v), -1) : 0;
   bool hidden = PyUnicode_GET_LENGTH(name) > 0 && PyUnicode_READ_CHAR(name, 0) == '_' && !v->self;
@@ -17,14 +18,18 @@ static int add_visible(view *v, PyObject *names, PyObject *name) {
   int found = fields_get(v->scope->core, v->node, name, &pending);
   bool gone = found > 0 && pending == STATE(v)->removed;
   Py_XDECREF(pending);
+  if (gone && of_class) {
+    PyObject *left = _PyType_Lookup(Py_TYPE(v->node->target), name); // borrowed
+    gone = left == NULL || Py_TYPE(left)->tp_descr_set != NULL;
+  }
   return found < 0 ? -1 : gone ? 0 : PyDict_SetItem(names, name, Py_None);
 }
 
-static int add_all(view *v, PyObject *names, PyObject *from) {
+static int add_all(view *v, PyObject *names, PyObject *from, bool of_class) {
   PyObject *all = from == NULL ? NULL : PySequence_List(from);
   int failed = all == NULL ? -1 : 0;
   for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(all); i++)
-    failed = add_visible(v, names, PyList_GET_ITEM(all, i));
+    failed = add_visible(v, names, PyList_GET_ITEM(all, i), of_class);
   Py_XDECREF(all);
   return failed;
 }
@@ -42,12 +47,12 @@ static PyObject *visible(view *v) {
   PyObject *target = Py_NewRef(v->node->target);
   if (kind_facts(STATE(v), target) & TYPE_DICT) {
     PyObject *dict = PyObject_GenericGetDict(target, NULL);
-    failed = dict == NULL ? -1 : add_all(v, names, dict);
+    failed = dict == NULL ? -1 : add_all(v, names, dict, false);
     Py_XDECREF(dict);
   }
   Py_DECREF(target);
   if (!failed && v->node != NULL && v->node->pending != NULL && v->node->pending->changed != NULL)
-    failed = add_all(v, names, v->node->pending->changed);
+    failed = add_all(v, names, v->node->pending->changed, false);
   if (failed)
     Py_CLEAR(names);
   return names;
@@ -81,7 +86,7 @@ PyObject *fields_dir(PyObject *op, PyObject *unused) {
   PyObject *type = names == NULL ? NULL : Py_NewRef((PyObject *)Py_TYPE(v->node->target));
   PyObject *of_class = names == NULL ? NULL : PyObject_Dir(type);
   Py_XDECREF(type);
-  int failed = of_class == NULL ? -1 : add_all(v, names, of_class);
+  int failed = of_class == NULL ? -1 : add_all(v, names, of_class, true);
   PyObject *list = failed ? NULL : PyDict_Keys(names);
   if (list != NULL && PyList_Sort(list) < 0)
     Py_CLEAR(list);

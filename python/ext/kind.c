@@ -11,7 +11,7 @@ static const struct {
     {"datetime", "timedelta"},  {"datetime", "tzinfo"},     {"decimal", "Decimal"},
     {"fractions", "Fraction"},  {"uuid", "UUID"},           {"pathlib", "PurePath"},
     {"re", "Pattern"},          {"numpy", "generic"},       {"numpy", "dtype"},
-    {"types", "GenericAlias"},  {"typing", "TypeVar"},
+    {"types", "GenericAlias"},    {"types", "UnionType"},      {"typing", "TypeVar"},
 };
 
 int kind_is_plain_exact(PyObject *value) {

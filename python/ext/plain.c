@@ -245,15 +245,12 @@ static PyObject *copy_value(copier *c, shape *s, PyObject *value) {
   return copied;
 }
 
-PyObject *plain_view(view *v) {
+// New copy of what a view shows. memo: what was copied before in the same breath, so that two views
+// of one object give one copy.
+static PyObject *copy_view(view *v, PyObject *memo) {
   VIEW_CHECK(v);
   if (!(v->shape->bits & THEUS_MAY_READ))
     return view_deny(v, THEUS_TRY_ITERATE, 0, NULL, 0, "");
-  PyObject *memo = PyDict_New();
-  if (memo == NULL || v->node == NULL) { // a collection may have ended the run
-    Py_XDECREF(memo);
-    return memo == NULL ? NULL : errors_stale(v);
-  }
   copier c = {STATE(v), (engine *)Py_NewRef((PyObject *)v->scope->engine), v->scope->core, v, memo};
   shape *s = v->shape;
   Py_INCREF((PyObject *)v);
@@ -262,40 +259,110 @@ PyObject *plain_view(view *v) {
   core_exit(c.core);
   Py_DECREF((PyObject *)v);
   Py_DECREF((PyObject *)c.engine);
-  Py_DECREF(memo);
+  return copied;
+}
+
+PyObject *plain_view(view *v) {
+  PyObject *memo = PyDict_New(); // may collect garbage, and with it end the run: copy_view looks
+  PyObject *copied = memo == NULL ? NULL : copy_view(v, memo);
+  Py_XDECREF(memo);
   return copied;
 }
 
 // ---- theus.plain: also finds views inside ordinary containers --------------------------------------
 
-// The value itself if it holds no view, else a new container of its type; new reference.
+static bool is_container(PyObject *value) {
+  PyTypeObject *t = Py_TYPE(value);
+  return t == &PyList_Type || t == &PyTuple_Type || t == &PySet_Type || t == &PyFrozenSet_Type ||
+         t == &PyDict_Type;
+}
+
+// New list of what a container holds: a dict gives its pairs.
+static PyObject *contents(PyObject *container) {
+  return PyDict_CheckExact(container) ? PyDict_Items(container) : PySequence_List(container);
+}
+
+// Whether a view is in value, at any depth. seen: addresses of containers. 1, 0, -1.
+static int holds_view(state *st, PyObject *value, PyObject *seen) {
+  if (kind_is_plain_exact(value))
+    return 0;
+  if (view_is(st, value))
+    return 1;
+  if (!is_container(value))
+    return 0;
+  PyObject *address = PyLong_FromVoidPtr(value);
+  int found = address == NULL ? -1 : PySet_Contains(seen, address);
+  bool fresh = found == 0 && PySet_Add(seen, address) == 0;
+  Py_XDECREF(address);
+  if (!fresh || Py_EnterRecursiveCall(" while looking for views"))
+    return PyErr_Occurred() ? -1 : 0;
+  PyObject *items = contents(value);
+  found = items == NULL ? -1 : 0;
+  for (Py_ssize_t i = 0; found == 0 && i < PyList_GET_SIZE(items); i++)
+    found = holds_view(st, PyList_GET_ITEM(items, i), seen);
+  Py_XDECREF(items);
+  Py_LeaveRecursiveCall();
+  return found;
+}
+
+static PyObject *rebuild(state *st, PyObject *value, PyObject *memo);
+
+// Fills a list or dict that is in the memo already, so that a cycle finds it.
+static int refill(state *st, PyObject *items, PyObject *into, PyObject *memo) {
+  int failed = 0;
+  for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(items); i++) {
+    PyObject *item = rebuild(st, PyList_GET_ITEM(items, i), memo);
+    if (item == NULL)
+      return -1;
+    failed = PyList_Check(into)
+                 ? PyList_Append(into, item)
+                 : PyDict_SetItem(into, PyTuple_GET_ITEM(item, 0), PyTuple_GET_ITEM(item, 1));
+    Py_DECREF(item);
+  }
+  return failed;
+}
+
+// New: value with every view in it replaced by a copy; containers are new.
+static PyObject *rebuild(state *st, PyObject *value, PyObject *memo) {
+  if (view_is(st, value))
+    return copy_view((view *)value, memo);
+  if (!is_container(value))
+    return Py_NewRef(value);
+  PyObject *address = PyLong_FromVoidPtr(value);
+  PyObject *twin = address == NULL ? NULL : Py_XNewRef(PyDict_GetItemWithError(memo, address));
+  if (twin != NULL || PyErr_Occurred() || Py_EnterRecursiveCall(" while copying views")) {
+    Py_XDECREF(address);
+    return twin;
+  }
+  PyObject *items = contents(value);
+  bool open = PyList_CheckExact(value) || PyDict_CheckExact(value);
+  if (items != NULL && open) {
+    twin = PyList_CheckExact(value) ? PyList_New(0) : PyDict_New();
+    if (twin != NULL && (PyDict_SetItem(memo, address, twin) < 0 || refill(st, items, twin, memo) < 0))
+      Py_CLEAR(twin);
+  } else if (items != NULL) {
+    PyObject *rebuilt = PyList_New(0);
+    if (rebuilt != NULL && refill(st, items, rebuilt, memo) == 0)
+      twin = PyObject_CallOneArg((PyObject *)Py_TYPE(value), rebuilt);
+    Py_XDECREF(rebuilt);
+  }
+  Py_XDECREF(items);
+  Py_DECREF(address);
+  Py_LeaveRecursiveCall();
+  return twin;
+}
+
+// The value itself if it holds no view, else a copy without any; new reference.
 PyObject *plain(state *st, PyObject *value) {
   if (kind_is_plain_exact(value))
     return Py_NewRef(value);
   if (view_is(st, value))
     return plain_view((view *)value);
-  PyTypeObject *t = Py_TYPE(value);
-  bool pairs = t == &PyDict_Type;
-  if (t != &PyList_Type && t != &PyTuple_Type && t != &PySet_Type && t != &PyFrozenSet_Type && !pairs)
-    return Py_NewRef(value);
-  if (Py_EnterRecursiveCall(" while looking for views"))
-    return NULL;
-  PyObject *items = pairs ? PyDict_Items(value) : PySequence_List(value), *result = NULL;
-  bool changed = false;
-  for (Py_ssize_t i = 0; items != NULL && i < PyList_GET_SIZE(items); i++) {
-    PyObject *item = plain(st, PyList_GET_ITEM(items, i));
-    if (item == NULL)
-      Py_CLEAR(items);
-    else if (item == PyList_GET_ITEM(items, i))
-      Py_DECREF(item);
-    else if ((changed = true, PyList_SetItem(items, i, item) < 0))
-      Py_CLEAR(items);
-  }
-  if (items != NULL && changed)
-    result = PyObject_CallOneArg((PyObject *)t, items);
-  else if (items != NULL)
-    result = Py_NewRef(value);
-  Py_XDECREF(items);
-  Py_LeaveRecursiveCall();
+  PyObject *seen = PySet_New(NULL), *memo = seen == NULL ? NULL : PyDict_New(), *result = NULL;
+  int found = memo == NULL ? -1 : holds_view(st, value, seen);
+  if (found >= 0)
+    result = found ? rebuild(st, value, memo) : Py_NewRef(value);
+  Py_XDECREF(memo);
+  Py_XDECREF(seen);
   return result;
 }
