@@ -81,7 +81,7 @@ struct state {
   PyTypeObject *list_iter, *dict_iter, *method_type;
   PyObject *errors;                               // the module theus.errors
   PyObject *removed;                              // the tombstone: "deleted", which is not None
-  PyObject *keys_view, *values_view, *items_view; // of collections.abc
+  PyObject *keys_view, *values_view, *items_view, *fields_type; // of theus._mapping
   PyObject *locked_mixin;                         // LockedContextMixin, NULL until the first engine
   PyObject *s_domain_ctx, *s_global_ctx, *s_local, *s_log, *s_class, *s_setattr, *s_delattr;
   PyObject *s_dict, *s_getattr, *s_edit, *s_resolve, *s_lock_manager;

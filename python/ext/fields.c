@@ -68,7 +68,7 @@ PyObject *fields_mapping(view *v) {
     if (failed)
       Py_CLEAR(all);
   }
-  PyObject *mapping = all == NULL ? NULL : PyDictProxy_New(names);
+  PyObject *mapping = all == NULL ? NULL : PyObject_CallOneArg(STATE(v)->fields_type, names);
   Py_XDECREF(all);
   Py_XDECREF(names);
   return mapping;

@@ -125,11 +125,14 @@ static int import_views(state *st) {
   st->keys_view = PyObject_GetAttrString(views, "Keys");
   st->values_view = PyObject_GetAttrString(views, "Values");
   st->items_view = PyObject_GetAttrString(views, "Items");
+  st->fields_type = PyObject_GetAttrString(views, "Fields");
   // Any class written in Python shows how such instances are destroyed.
   if (st->keys_view != NULL)
     st->python_dealloc = ((PyTypeObject *)st->keys_view)->tp_dealloc;
   Py_DECREF(views);
-  return st->keys_view == NULL || st->values_view == NULL || st->items_view == NULL ? -1 : 0;
+  return st->keys_view == NULL || st->values_view == NULL || st->items_view == NULL ||
+                 st->fields_type == NULL
+             ? -1 : 0;
 }
 
 static int kernel_exec(PyObject *module) {
@@ -171,7 +174,8 @@ static size_t owned(state *st, PyObject **refs[]) {
       (PyObject **)&st->dict_iter,    (PyObject **)&st->method_type,  (PyObject **)&st->process_type,
       (PyObject **)&st->heavy_type,   (PyObject **)&st->tracked_set,  (PyObject **)&st->frozen_set,
       &st->errors,                    &st->removed,                   &st->keys_view,
-      &st->values_view,               &st->items_view,                &st->locked_mixin,
+      &st->fields_type,               &st->values_view,               &st->items_view,
+      &st->locked_mixin,
       &st->s_lock_manager,            &st->s_domain_ctx,              &st->s_global_ctx,
       &st->s_local,                   &st->s_log,                     &st->s_class,
       &st->s_setattr,                 &st->s_delattr,                 &st->s_dict,
@@ -181,7 +185,7 @@ static size_t owned(state *st, PyObject **refs[]) {
   return Py_ARRAY_LENGTH(all);
 }
 
-#define MAX_OWNED 40
+#define MAX_OWNED 64
 
 static int kernel_traverse(PyObject *module, visitproc visit, void *arg) {
   PyObject **refs[MAX_OWNED];
