@@ -214,6 +214,7 @@ void core_release(core *c, node *n) {
   if (c->busy == 0) {
     node_free(c, n);
   } else {
+    n->released = true;
     n->views = (view *)c->dying;
     c->dying = n;
   }
@@ -306,6 +307,10 @@ static int mark_dirty(core *c, node *n) {
 }
 
 int core_touch(core *c, node *n) {
+  if (n->released) { // or a savepoint would name it after it is freed
+    PyErr_SetString(PyExc_RuntimeError, "the run ended while a container was being changed");
+    return -1;
+  }
   if (n->level < c->level) {
     overlay *now = n->pending, *before = now == NULL ? NULL : overlay_clone(now);
     if (now != NULL && before == NULL)

@@ -44,6 +44,7 @@ typedef enum {
   KIND_ERROR = -1,
   KIND_PLAIN = 1,   // immutable: handed out as it is
   KIND_TUPLE,       // a tuple: itself if it holds only plain values, else rebuilt around views
+  KIND_FROZENSET,   // likewise
   KIND_LIST,
   KIND_DICT,
   KIND_SET,
@@ -240,6 +241,7 @@ struct node {
   uint16_t level;    // depth of the savepoint that last saved it
   uint8_t kind;
   bool pinned;       // written or saved: lives until the core ends
+  bool released;     // queued to be freed: an operation that still has it must not write
 };
 
 typedef struct {
