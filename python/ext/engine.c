@@ -318,7 +318,10 @@ static PyObject *engine_close(PyObject *op, PyObject *unused) {
   (void)unused;
   engine *e = (engine *)op;
   if (e->current != NULL) {
-    PyErr_SetString(PyExc_RuntimeError, "an engine cannot be closed while one of its processes runs");
+    PyObject *type = errors_class(e->st, "TransactionConflictError");
+    if (type != NULL)
+      PyErr_SetString(type, "an engine cannot be closed while one of its processes runs");
+    Py_XDECREF(type);
     return NULL;
   }
   release(e);

@@ -45,7 +45,7 @@ static int is_listed_plain(PyTypeObject *type) {
 static bool is_immutable_builtin(PyTypeObject *t) {
   static PyTypeObject *const types[] = {
       &PyLong_Type,  &PyFloat_Type,    &PyUnicode_Type, &PyBytes_Type,  &PyComplex_Type,
-      &PyRange_Type, &PyFrozenSet_Type, &PySlice_Type,  &PyEllipsis_Type, &PyFunction_Type,
+      &PyRange_Type, &PySlice_Type,  &PyEllipsis_Type, &PyFunction_Type,
       &PyType_Type,  &PyModule_Type,
   };
   for (size_t i = 0; i < Py_ARRAY_LENGTH(types); i++)
@@ -79,6 +79,8 @@ static kind classify(state *st, PyObject *value) {
     return KIND_SET;
   if (PyType_IsSubtype(t, &PyTuple_Type))
     return KIND_TUPLE;
+  if (PyType_IsSubtype(t, &PyFrozenSet_Type))
+    return KIND_FROZENSET;
   if (is_immutable_builtin(t))
     return KIND_PLAIN;
   if (t == &PyCFunction_Type) {

@@ -137,6 +137,12 @@ static int import_views(state *st) {
 
 static int kernel_exec(PyObject *module) {
   state *st = state_in(module);
+  if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+    PyErr_SetString(PyExc_ImportError,
+                    "theus runs in the main interpreter only, not in a sub-interpreter; "
+                    "use threads, or processes");
+    return -1;
+  }
   st->module = module;
   if (intern_names(st) < 0 || import_views(st) < 0 ||
       (st->removed = PyObject_CallNoArgs((PyObject *)&PyBaseObject_Type)) == NULL ||

@@ -45,6 +45,23 @@ static PyObject *copy_tuple(copier *c, shape *s, PyObject *tuple) {
   return named;
 }
 
+static PyObject *copy_frozenset(copier *c, shape *s, PyObject *set) {
+  PyObject *items = PySequence_List(set), *copied = NULL;
+  bool changed = false;
+  for (Py_ssize_t i = 0; items != NULL && i < PyList_GET_SIZE(items); i++) {
+    PyObject *element = PyList_GET_ITEM(items, i);
+    shape *below = shape_item(c->engine, s, element);
+    PyObject *item = below == NULL ? NULL : copy_value(c, below, element);
+    changed |= item != element;
+    if (item == NULL || PyList_SetItem(items, i, item) < 0)
+      Py_CLEAR(items);
+  }
+  if (items != NULL)
+    copied = changed ? PyFrozenSet_New(items) : Py_NewRef(set);
+  Py_XDECREF(items);
+  return copied;
+}
+
 static int copy_list(copier *c, shape *s, node *n, PyObject *into) {
   for (Py_ssize_t i = 0; i < list_len(n); i++) {
     shape *below = shape_index(c->engine, s, i);
@@ -217,6 +234,8 @@ static PyObject *copy_value(copier *c, shape *s, PyObject *value) {
     return NULL;
   if (k == KIND_TUPLE) {
     copied = copy_tuple(c, s, value);
+  } else if (k == KIND_FROZENSET) {
+    copied = copy_frozenset(c, s, value);
   } else if (k == KIND_VIEW) {
     view *v = (view *)value; // of this transaction: the copy stays one, aliases and all
     bool ours = v->node != NULL && v->scope->core == c->core;

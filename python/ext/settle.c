@@ -68,22 +68,25 @@ static int settle_set(settler *s, PyObject *set) {
   return failed;
 }
 
-static PyObject *settle_tuple(settler *s, PyObject *tuple) {
-  PyObject *items = PySequence_List(tuple), *result = NULL;
-  if (items == NULL)
-    return NULL;
-  int failed = settle_list(s, items);
+// New: a tuple or frozenset, itself unless something in it changed.
+static PyObject *settle_fixed(settler *s, PyObject *value) {
+  PyObject *before = PySequence_List(value), *result = NULL;
+  PyObject *items = before == NULL ? NULL : PyList_GetSlice(before, 0, PyList_GET_SIZE(before));
+  int failed = items == NULL ? -1 : settle_list(s, items);
   bool changed = false;
-  for (Py_ssize_t i = 0; !failed && i < PyTuple_GET_SIZE(tuple); i++)
-    changed |= PyList_GET_ITEM(items, i) != PyTuple_GET_ITEM(tuple, i);
+  for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(before); i++)
+    changed |= PyList_GET_ITEM(items, i) != PyList_GET_ITEM(before, i);
   if (!failed && !changed) {
-    result = Py_NewRef(tuple);
+    result = Py_NewRef(value);
+  } else if (!failed && PyFrozenSet_Check(value)) {
+    result = PyFrozenSet_New(items);
   } else if (!failed) {
     PyObject *args = PyTuple_Pack(1, items);
-    result = args == NULL ? NULL : PyTuple_Type.tp_new(Py_TYPE(tuple), args, NULL);
+    result = args == NULL ? NULL : PyTuple_Type.tp_new(Py_TYPE(value), args, NULL);
     Py_XDECREF(args);
   }
-  Py_DECREF(items);
+  Py_XDECREF(items);
+  Py_XDECREF(before);
   return result;
 }
 
@@ -96,7 +99,8 @@ static PyObject *settle(settler *s, PyObject *value) {
     return settle_view(s, (view *)value);
   if (k == KIND_ERROR)
     return NULL;
-  if (k != KIND_LIST && k != KIND_DICT && k != KIND_SET && k != KIND_TUPLE && k != KIND_OBJECT)
+  if (k != KIND_LIST && k != KIND_DICT && k != KIND_SET && k != KIND_TUPLE &&
+      k != KIND_FROZENSET && k != KIND_OBJECT)
     return Py_NewRef(value);
   PyObject *address = PyLong_FromVoidPtr(value);
   int seen = address == NULL ? -1 : PySet_Contains(s->seen, address);
@@ -107,7 +111,8 @@ static PyObject *settle(settler *s, PyObject *value) {
     return seen < 0 ? NULL : Py_NewRef(value);
   if (Py_EnterRecursiveCall(" while storing a value"))
     return NULL;
-  PyObject *result = k == KIND_TUPLE ? settle_tuple(s, value) : Py_NewRef(value);
+  bool fixed = k == KIND_TUPLE || k == KIND_FROZENSET;
+  PyObject *result = fixed ? settle_fixed(s, value) : Py_NewRef(value);
   int failed = 0;
   if (k == KIND_LIST) {
     failed = settle_list(s, value);

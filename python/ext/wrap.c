@@ -9,33 +9,59 @@
 // tuple or making a view may run a destructor and with it user code.
 #include "ext.h"
 
-// 1: holds nothing but plain values, 0, -1.
-static int tuple_is_plain(state *st, PyObject *tuple) {
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(tuple); i++) {
-    PyObject *item = PyTuple_GET_ITEM(tuple, i);
-    kind k = kind_of(st, item);
-    if (k == KIND_ERROR)
-      return -1;
-    int fine = k == KIND_PLAIN;
-    if (k == KIND_TUPLE) {
-      if (Py_EnterRecursiveCall(" while looking into a tuple"))
-        return -1;
-      fine = tuple_is_plain(st, item);
-      Py_LeaveRecursiveCall();
-    }
-    if (fine <= 0)
-      return fine;
+static int holds_plain(state *st, PyObject *fixed);
+
+// 1: an immutable value that leads to no mutable one, 0, -1.
+static int is_plain(state *st, PyObject *item) {
+  kind k = kind_of(st, item);
+  if (k != KIND_TUPLE && k != KIND_FROZENSET)
+    return k == KIND_ERROR ? -1 : k == KIND_PLAIN;
+  if (Py_EnterRecursiveCall(" while looking into a tuple"))
+    return -1;
+  int fine = holds_plain(st, item);
+  Py_LeaveRecursiveCall();
+  return fine;
+}
+
+// The same for all that a tuple or frozenset holds.
+static int holds_plain(state *st, PyObject *fixed) {
+  int fine = 1;
+  if (PyTuple_Check(fixed)) {
+    for (Py_ssize_t i = 0; fine == 1 && i < PyTuple_GET_SIZE(fixed); i++)
+      fine = is_plain(st, PyTuple_GET_ITEM(fixed, i));
+    return fine;
   }
-  return 1;
+  PyObject *it = PyObject_GetIter(fixed), *item;
+  fine = it == NULL ? -1 : 1;
+  while (fine == 1 && (item = PyIter_Next(it)) != NULL) {
+    fine = is_plain(st, item);
+    Py_DECREF(item);
+  }
+  Py_XDECREF(it);
+  return PyErr_Occurred() ? -1 : fine;
+}
+
+// New: a frozenset whose elements are views. An object view hashes and compares as its object.
+static PyObject *wrap_frozenset(view *parent, shape *s, PyObject *set) {
+  PyObject *items = PySequence_List(set), *wrapped = NULL;
+  for (Py_ssize_t i = 0; items != NULL && i < PyList_GET_SIZE(items); i++) {
+    PyObject *element = PyList_GET_ITEM(items, i);
+    if (parent->node == NULL)
+      errors_stale(parent);
+    shape *below = parent->node == NULL ? NULL : shape_item(parent->scope->engine, s, element);
+    PyObject *item = below == NULL ? NULL : wrap(parent, below, element, element, 0, THEUS_TEXT);
+    if (item == NULL || PyList_SetItem(items, i, item) < 0)
+      Py_CLEAR(items);
+  }
+  if (items != NULL)
+    wrapped = PyFrozenSet_New(items);
+  Py_XDECREF(items);
+  return wrapped;
 }
 
 // New: a tuple of the same type whose items are views. It is a real tuple: it cannot change, and
 // what it holds is guarded.
 static PyObject *wrap_tuple(view *parent, shape *s, PyObject *tuple) {
-  state *st = STATE(parent);
-  int fine = tuple_is_plain(st, tuple);
-  if (fine != 0)
-    return fine < 0 ? NULL : Py_NewRef(tuple);
   Py_ssize_t n = PyTuple_GET_SIZE(tuple);
   PyObject *items = PyTuple_New(n);
   for (Py_ssize_t i = 0; items != NULL && i < n; i++) {
@@ -60,6 +86,25 @@ static PyObject *wrap_tuple(view *parent, shape *s, PyObject *tuple) {
   return named;
 }
 
+// A tuple or frozenset: itself if it leads to nothing that can change, else rebuilt around views.
+// These hang below a view of the tuple that nobody sees, so that their paths are whole.
+static PyObject *wrap_fixed(view *parent, shape *s, PyObject *value, PyObject *key, Py_ssize_t index,
+                            uint8_t segment, kind k) {
+  scope *sc = parent->scope;
+  int fine = holds_plain(sc->st, value);
+  if (fine != 0)
+    return fine < 0 ? NULL : Py_NewRef(value);
+  VIEW_CHECK(parent); // iterating a frozenset may have collected garbage
+  node *n = core_node(sc->core, value, k);
+  PyObject *link = n == NULL ? NULL : view_new(sc, n, s, parent, key, index, segment, false);
+  if (link == NULL)
+    return NULL;
+  PyObject *wrapped = k == KIND_TUPLE ? wrap_tuple((view *)link, s, value)
+                                      : wrap_frozenset((view *)link, s, value);
+  Py_DECREF(link);
+  return wrapped;
+}
+
 PyObject *wrap(view *parent, shape *s, PyObject *value, PyObject *key, Py_ssize_t index,
                uint8_t segment) {
   VIEW_CHECK(parent);
@@ -78,7 +123,8 @@ PyObject *wrap(view *parent, shape *s, PyObject *value, PyObject *key, Py_ssize_
   case KIND_PLAIN:
     return Py_NewRef(value);
   case KIND_TUPLE:
-    return wrap_tuple(parent, s, value);
+  case KIND_FROZENSET:
+    return wrap_fixed(parent, s, value, key, index, segment, k);
   case KIND_LIST:
   case KIND_DICT:
   case KIND_SET:
