@@ -21,7 +21,7 @@
 #include <time.h>
 
 #define WAIT_SLICE_MS 50
-#define WAIT_LIMIT_MS 30000
+#define WAIT_LIMIT_S 30
 #define MAX_FREE_SCOPES 8
 
 static pthread_mutex_t turn_mutex = PTHREAD_MUTEX_INITIALIZER; // guards nothing but the wait itself
@@ -69,7 +69,7 @@ static int ask(engine *e, theus_process process, theus_tx outer, theus_action *n
 static void *refuse(state *st, const char *format, PyObject *name) {
   PyObject *type = errors_class(st, "TransactionConflictError");
   if (type != NULL)
-    PyErr_Format(type, format, name, WAIT_LIMIT_MS / 1000);
+    PyErr_Format(type, format, name, WAIT_LIMIT_S);
   Py_XDECREF(type);
   return NULL;
 }
@@ -145,12 +145,19 @@ static int admit(engine *e, process *p, PyObject *name, admission *a) {
   return 1;
 }
 
+static double seconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
 static int wait_and_admit(engine *e, process *p, PyObject *name, admission *a) {
-  for (int waited = 0;; waited += WAIT_SLICE_MS) {
+  for (double since = 0;;) {
     int admitted = admit(e, p, name, a);
     if (admitted != 0)
       return admitted < 0 ? -1 : 0;
-    if (waited >= WAIT_LIMIT_MS) {
+    since = since == 0 ? seconds() : since;
+    if (seconds() - since >= WAIT_LIMIT_S) {
       refuse(e->st, "process '%U' waited %d s for another transaction of this engine to end; "
                     "keep slow work (network, sleep, joining threads) out of processes", name);
       return -1;

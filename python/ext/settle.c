@@ -9,7 +9,7 @@
 typedef struct {
   core *core;
   state *st;
-  PyObject *seen; // set of addresses
+  PyObject *seen; // dict: address -> (the value, kept alive; what stands in its place)
 } settler;
 
 static PyObject *settle(settler *s, PyObject *value);
@@ -90,6 +90,51 @@ static PyObject *settle_fixed(settler *s, PyObject *value) {
   return result;
 }
 
+static int settle_object(settler *s, PyObject *object) {
+  if (kind_facts(s->st, object) & TYPE_DICT) {
+    PyObject *fields = PyObject_GenericGetDict(object, NULL);
+    int failed = fields == NULL ? -1 : settle_dict(s, fields);
+    Py_XDECREF(fields);
+    if (failed)
+      return -1;
+  }
+  PyObject *names = slot_names(Py_TYPE(object));
+  int failed = names == NULL ? -1 : 0;
+  for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(names); i++) {
+    PyObject *name = PyList_GET_ITEM(names, i), *old = PyObject_GenericGetAttr(object, name);
+    if (old == NULL) {
+      failed = PyErr_ExceptionMatches(PyExc_AttributeError) ? 0 : -1;
+      if (!failed)
+        PyErr_Clear(); // an empty slot
+      continue;
+    }
+    PyObject *item = settle(s, old);
+    failed = item == NULL ? -1 : item == old ? 0 : PyObject_GenericSetAttr(object, name, item);
+    Py_XDECREF(item);
+    Py_DECREF(old);
+  }
+  Py_XDECREF(names);
+  return failed;
+}
+
+// New reference to what was found for a value before; NULL without an exception if nothing was.
+static PyObject *recall(settler *s, PyObject *value) {
+  PyObject *address = PyLong_FromVoidPtr(value);
+  PyObject *pair = address == NULL ? NULL : PyDict_GetItemWithError(s->seen, address);
+  PyObject *known = pair == NULL ? NULL : Py_NewRef(PyTuple_GET_ITEM(pair, 1));
+  Py_XDECREF(address);
+  return known;
+}
+
+static int remember(settler *s, PyObject *value, PyObject *instead) {
+  PyObject *address = PyLong_FromVoidPtr(value);
+  PyObject *pair = address == NULL ? NULL : PyTuple_Pack(2, value, instead);
+  int failed = pair == NULL ? -1 : PyDict_SetItem(s->seen, address, pair);
+  Py_XDECREF(pair);
+  Py_XDECREF(address);
+  return failed;
+}
+
 // New reference to what shall stand in the place of value.
 static PyObject *settle(settler *s, PyObject *value) {
   if (kind_is_plain_exact(value))
@@ -102,17 +147,15 @@ static PyObject *settle(settler *s, PyObject *value) {
   if (k != KIND_LIST && k != KIND_DICT && k != KIND_SET && k != KIND_TUPLE &&
       k != KIND_FROZENSET && k != KIND_OBJECT)
     return Py_NewRef(value);
-  PyObject *address = PyLong_FromVoidPtr(value);
-  int seen = address == NULL ? -1 : PySet_Contains(s->seen, address);
-  if (seen == 0)
-    seen = PySet_Add(s->seen, address) < 0 ? -1 : 0;
-  Py_XDECREF(address);
-  if (seen != 0)
-    return seen < 0 ? NULL : Py_NewRef(value);
-  if (Py_EnterRecursiveCall(" while storing a value"))
+  PyObject *known = recall(s, value);
+  if (known != NULL || PyErr_Occurred())
+    return known;
+  if (remember(s, value, value) < 0 || Py_EnterRecursiveCall(" while storing a value"))
     return NULL;
   bool fixed = k == KIND_TUPLE || k == KIND_FROZENSET;
   PyObject *result = fixed ? settle_fixed(s, value) : Py_NewRef(value);
+  if (result != NULL && result != value && remember(s, value, result) < 0)
+    Py_CLEAR(result);
   int failed = 0;
   if (k == KIND_LIST) {
     failed = settle_list(s, value);
@@ -121,12 +164,7 @@ static PyObject *settle(settler *s, PyObject *value) {
   } else if (k == KIND_SET) {
     failed = settle_set(s, value);
   } else if (k == KIND_OBJECT) {
-    PyObject *fields = PyObject_GenericGetDict(value, NULL);
-    if (fields == NULL)
-      PyErr_Clear(); // slots only: what they hold is wrapped when it is reached
-    else
-      failed = settle_dict(s, fields);
-    Py_XDECREF(fields);
+    failed = settle_object(s, value);
   }
   Py_LeaveRecursiveCall();
   if (failed)
@@ -135,7 +173,7 @@ static PyObject *settle(settler *s, PyObject *value) {
 }
 
 int apply_settle(core *c, state *st) {
-  settler s = {c, st, PySet_New(NULL)};
+  settler s = {c, st, PyDict_New()};
   int failed = s.seen == NULL ? -1 : 0;
   for (size_t i = 0; !failed && i < c->n_dirty; i++) {
     overlay *o = c->dirty[i]->pending;
