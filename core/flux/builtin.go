@@ -64,6 +64,10 @@ func init() {
 		n, _ := args[2].(starlark.Int).Int64()
 		return e.loop(args[0], bool(args[1].(starlark.Bool)), int(n))
 	})
+	define("@items", func(e *Evaluation, args starlark.Tuple, _ []starlark.Tuple) (starlark.Value, error) {
+		items, err := e.items(args[0])
+		return starlark.Tuple(items), err
+	})
 	define("@lazyany", lazily(true))
 	define("@lazyall", lazily(false))
 	define("@dict", func(e *Evaluation, args starlark.Tuple, _ []starlark.Tuple) (starlark.Value, error) {

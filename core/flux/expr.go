@@ -117,6 +117,16 @@ func (c *Condition) Start(vars ...Value) *Evaluation {
 	return e
 }
 
+// again makes e an evaluation that begins.
+func (e *Evaluation) again(vars []Value) {
+	clear(e.static)
+	clear(e.dynamic)
+	e.asked, e.pulls = e.asked[:0], 0
+	for i, v := range vars {
+		e.args[i+1] = v.starlark()
+	}
+}
+
 // Step goes on: with no readings at first, then with one for each need it was asked for. It gives
 // needs, a failure, or the value. The text of a failure shows the condition and points into it.
 func (e *Evaluation) Step(readings []Reading) (Value, []Need, *Failure) {

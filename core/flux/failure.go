@@ -2,6 +2,7 @@ package flux
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -31,6 +32,11 @@ func (f *Failure) Class() string {
 		return "Exception"
 	}
 	return f.Names[0]
+}
+
+// is reports whether the exception is of one of those classes, or of one below it.
+func (f *Failure) is(classes ...string) bool {
+	return slices.ContainsFunc(f.Names, func(n string) bool { return slices.Contains(classes, n) })
 }
 
 // raised is an exception of a condition before its place is known.

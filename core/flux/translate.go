@@ -46,6 +46,9 @@ type slot struct {
 func translate(x expr, vars []string, what What) (*syntax.File, []slot, *syntaxError) {
 	t := &translator{scopes: [][]string{vars}, certain: true}
 	body := t.wanted(x, what)
+	if what == Items {
+		body = t.call(x.pos(), "@items", body)
+	}
 	if t.err != nil {
 		return nil, nil, t.err
 	}

@@ -1,0 +1,340 @@
+package flux
+
+import (
+	"fmt"
+	"slices"
+	"sync/atomic"
+)
+
+// Options of a run.
+type Options struct {
+	// MaxLoops bounds the iterations of all loops together; 0 is DefaultMaxLoops.
+	MaxLoops int
+}
+
+// Run is one run of a program: a stepper. It calls nobody and waits for nothing; it says what comes
+// next, and the host does it. One goroutine at a time may step it; any may cancel it.
+type Run struct {
+	budget *budget
+	cancel *atomic.Bool
+	frames []frame
+	vars   []Value
+	depth  int         // of the step whose branch this is
+	eval   *Evaluation // that is going on, for the frame on top
+	waits  Do          // for the answer to this; 0 before the first step
+	delay  float64     // to sleep before the next step
+	abort  bool        // the run was cancelled, and knows it
+	end    *Action
+}
+
+// Start begins a run. Nothing happens before the first Step.
+func (p *Program) Start(o Options) *Run {
+	if o.MaxLoops <= 0 {
+		o.MaxLoops = DefaultMaxLoops
+	}
+	r := &Run{budget: &budget{limit: int64(o.MaxLoops)}, cancel: new(atomic.Bool)}
+	r.frames = []frame{{steps: p.main.steps}}
+	return r
+}
+
+// Cancel ends the run at its next step, as an exception that nothing catches would: what stands
+// under "finally" runs. Parallel branches end with it.
+func (r *Run) Cancel() { r.cancel.Store(true) }
+
+// Loops tells how many iterations the run has made.
+func (r *Run) Loops() int { return int(min(r.budget.used.Load(), r.budget.limit)) }
+
+// Step takes the answer to the action before, and gives the next one. After DoDone and DoFail it
+// gives the same again.
+func (r *Run) Step(a Answer) Action {
+	if r.end != nil {
+		return *r.end
+	}
+	waited := r.waits
+	r.waits = 0
+	switch waited {
+	case DoRun:
+		if a.Failure != nil {
+			f := *a.Failure
+			if f.Place == (Place{}) {
+				f.Place = r.place()
+			}
+			r.pop()
+			r.fail(&f)
+		} else {
+			r.pop()
+		}
+	case DoFork:
+		r.join()
+	}
+	act := r.advance(a.Readings)
+	r.waits = act.Do
+	if act.Do == DoDone || act.Do == DoFail {
+		r.end = &act
+	}
+	return act
+}
+
+// advance runs until the host must do something.
+func (r *Run) advance(readings []Reading) Action {
+	for {
+		if !r.abort && r.cancel.Load() {
+			r.abort, r.eval, r.delay, readings = true, nil, 0, nil
+			r.fail(&Failure{Names: []string{"CancelledError", "BaseException"}, Text: "the workflow was cancelled", Abort: true, Place: r.place()})
+		}
+		if r.end != nil {
+			return *r.end
+		}
+		if r.eval != nil {
+			v, needs, failure := r.eval.Step(readings)
+			readings = nil
+			switch {
+			case len(needs) > 0:
+				return r.act(Action{Do: DoRead, Needs: needs})
+			case failure != nil:
+				r.eval = nil
+				failure.Place = r.place()
+				r.fail(failure)
+			default:
+				r.eval = nil
+				r.got(v)
+			}
+			continue
+		}
+		if r.delay > 0 {
+			act := r.act(Action{Do: DoSleep, Seconds: r.delay})
+			r.delay = 0
+			return act
+		}
+		if len(r.frames) == 0 {
+			return Action{Do: DoDone, Depth: r.depth}
+		}
+		top := r.top()
+		switch {
+		case top.next < len(top.steps):
+			top.next++
+			r.begin(top.steps[top.next-1])
+		case top.step == nil:
+			r.pop()
+		case top.step.action == doProcess && top.count == len(top.step.args):
+			return r.act(Action{Do: DoRun, Process: top.step.process, Args: top.args})
+		case top.step.action == doParallel && top.branches != nil:
+			return r.act(Action{Do: DoFork, Branches: top.branches})
+		default:
+			r.turn(top)
+		}
+	}
+}
+
+// act fills in where the run is.
+func (r *Run) act(a Action) Action {
+	a.Place, a.Depth = r.place(), r.depth+len(r.frames)-2
+	return a
+}
+
+func (r *Run) top() *frame { return &r.frames[len(r.frames)-1] }
+
+// pop ends the frame on top, and the scope of its loop with it.
+func (r *Run) pop() {
+	r.vars = r.top().vars
+	r.frames[len(r.frames)-1] = frame{}
+	r.frames = r.frames[:len(r.frames)-1]
+}
+
+// place is that of the innermost step.
+func (r *Run) place() Place {
+	if len(r.frames) == 0 || r.top().step == nil {
+		return Place{}
+	}
+	return r.top().step.place
+}
+
+// begin pushes the frame of a step.
+func (r *Run) begin(s *step) {
+	r.frames = append(r.frames, frame{step: s, vars: r.vars})
+	top := r.top()
+	switch s.action {
+	case doRun, doTry, doRetry:
+		top.steps = s.body
+		top.count = 1
+	case doCall:
+		if failure := r.budget.count(s.action, s.place); failure != nil {
+			r.fail(failure)
+			return
+		}
+		top.steps, r.vars = s.body, nil
+	case doParallel:
+		for _, body := range s.bodies {
+			top.branches = append(top.branches, &Run{
+				budget: r.budget, cancel: r.cancel, depth: r.depth + len(r.frames) - 1,
+				vars: slices.Clone(r.vars), frames: []frame{{steps: body, vars: r.vars}},
+			})
+		}
+		if len(top.branches) == 0 {
+			r.pop()
+		}
+	case doFor:
+		if len(s.tests) == 0 {
+			top.items = s.args[0].value.Items()
+			r.item(top)
+			return
+		}
+		r.eval = s.tests[0].Start(r.vars...)
+	case doIf, doWhile, doProcess:
+		r.turn(top)
+	}
+}
+
+// turn goes on with a step whose steps have all been run, or that has none of its own.
+func (r *Run) turn(top *frame) {
+	s := top.step
+	switch s.action {
+	case doWhile:
+		if top.eval == nil {
+			top.eval = s.tests[0].Start(r.vars...)
+		} else {
+			top.eval.again(r.vars)
+		}
+		r.eval = top.eval
+	case doFor:
+		r.item(top)
+	case doIf:
+		switch {
+		case top.steps != nil || top.count > len(s.bodies) || top.count == len(s.bodies):
+			r.pop()
+		case top.count == len(s.tests): // else
+			top.steps = s.bodies[top.count]
+			top.count = len(s.bodies)
+		default:
+			r.eval = s.tests[top.count].Start(r.vars...)
+		}
+	case doProcess:
+		for top.count < len(s.args) {
+			a := s.args[top.count]
+			if a.expr != nil {
+				r.eval = a.expr.Start(r.vars...)
+				return
+			}
+			top.args = append(top.args, Arg{a.name, a.value})
+			top.count++
+		}
+	case doTry:
+		if top.phase != inFinally && len(s.finally) > 0 {
+			top.phase, top.steps, top.next = inFinally, s.finally, 0
+			return
+		}
+		failure := top.failure
+		r.pop()
+		if failure != nil {
+			r.fail(failure)
+		}
+	default:
+		r.pop()
+	}
+}
+
+// got takes the value of an evaluation to the step that wanted it.
+func (r *Run) got(v Value) {
+	top := r.top()
+	s := top.step
+	switch s.action {
+	case doIf:
+		if v.Truth() {
+			top.steps, top.count = s.bodies[top.count], len(s.bodies)
+		} else {
+			top.count++
+		}
+	case doWhile:
+		if !v.Truth() {
+			r.pop()
+			return
+		}
+		if top.count++; s.max > 0 && top.count > s.max {
+			r.fail(tripped(s.place, "Safety Trip: the loop at %s was stopped: its max is %d iterations\n"+
+				"  fix:           mend its condition, or raise its max", s.place, s.max))
+			return
+		}
+		r.iterate(top)
+	case doFor:
+		top.items = v.Items()
+		r.item(top)
+	case doProcess:
+		top.args = append(top.args, Arg{s.args[top.count].name, v})
+		top.count++
+		r.turn(top)
+	}
+}
+
+// item begins the next turn of a for, or ends it.
+func (r *Run) item(top *frame) {
+	if top.count == len(top.items) {
+		r.pop()
+		return
+	}
+	r.vars = append(slices.Clip(top.vars), top.items[top.count])
+	top.count++
+	r.iterate(top)
+}
+
+// iterate runs the body of a loop once more, if the budget allows.
+func (r *Run) iterate(top *frame) {
+	if failure := r.budget.count(top.step.action, top.step.place); failure != nil {
+		r.fail(failure)
+		return
+	}
+	top.steps, top.next = top.step.body, 0
+}
+
+// fail unwinds the frames to what catches a failure, tries again or cleans up.
+func (r *Run) fail(f *Failure) {
+	for len(r.frames) > 0 {
+		top := r.top()
+		s := top.step
+		switch {
+		case s == nil:
+		case s.action == doTry && top.phase != inFinally:
+			r.vars = top.vars
+			if i := slices.IndexFunc(s.catches, func(h handler) bool { return f.is(h.class) }); top.phase == inBody && !f.Abort && i >= 0 {
+				top.phase, top.steps, top.next = inCatch, s.catches[i].body, 0
+				return
+			}
+			if len(s.finally) > 0 {
+				top.phase, top.steps, top.next, top.failure = inFinally, s.finally, 0, f
+				return
+			}
+		case s.action == doRetry && !f.Abort && f.is(s.on...) && top.count < s.times:
+			if tripped := r.budget.count(s.action, s.place); tripped != nil {
+				f = tripped
+				break
+			}
+			r.vars = top.vars
+			r.delay = s.backoff * float64(int(1)<<min(top.count-1, 20))
+			top.count++
+			top.steps, top.next = s.body, 0
+			return
+		}
+		r.pop()
+	}
+	r.end = &Action{Do: DoFail, Depth: r.depth, Failure: f, Place: f.Place}
+}
+
+// join looks how the branches ended.
+func (r *Run) join() {
+	branches := r.top().branches
+	for i, b := range branches {
+		if b.end == nil {
+			at := r.place()
+			r.pop()
+			r.fail(&Failure{Names: names("RuntimeError"), Abort: true, Place: at,
+				Text: fmt.Sprintf("branch %d was not driven to its end by the host", i)})
+			return
+		}
+	}
+	r.pop()
+	for _, b := range branches {
+		if b.end.Do == DoFail {
+			r.fail(b.end.Failure)
+			return
+		}
+	}
+}
