@@ -224,7 +224,7 @@ DICT: dict[str, Op] = {
     "update failing": lambda t, s: t.update(stop_after([(s.key, s.fresh())])),
     "|=": lambda t, s: inplace(t, "__ior__", {s.key: s.fresh()}),
     "move to end": lambda t, s: t.__setitem__(s.key, t.pop(s.key)),
-    "move first": lambda t, s: t.__setitem__(k := next(iter(t)), t.pop(k)),
+    "move least": lambda t, s: t.__setitem__(k := min(t, key=rank), t.pop(k)),
     "set then change": lambda t, s: (t.__setitem__(s.key, []), t[s.key].append(s.fresh())),
     "set then replace": lambda t, s: (t.__setitem__(s.key, []), t.__setitem__(s.key, s.fresh())),
     "len": lambda t, s: len(t),
