@@ -61,8 +61,8 @@ static PyObject *property_part(PyObject *property, const char *part) {
 // What the class says about a name, before its value is looked up.
 static bool runs_code(PyObject *descr) {
   PyTypeObject *t = Py_TYPE(descr);
-  return PyType_IsSubtype(t, &PyProperty_Type) ||
-         ((t->tp_flags & Py_TPFLAGS_HEAPTYPE) && t->tp_descr_get != NULL);
+  return t->tp_descr_get != NULL && (PyType_IsSubtype(t, &PyProperty_Type) ||
+                                     (t->tp_flags & Py_TPFLAGS_HEAPTYPE));
 }
 
 // New: the value of a property or another descriptor written in Python, computed on the view.
