@@ -122,6 +122,7 @@ PyObject *driver_execute(engine *e, process *p, PyObject *const *kwargs, PyObjec
       outcome = THEUS_REFUSED;
     } else if (result == NULL) {
       outcome = outcome_of(e, p);
+      heavy_explain(s);
     }
     result = scope_finish(s, result, outcome);
     if (result == NULL)

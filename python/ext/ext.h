@@ -86,7 +86,7 @@ struct state {
   PyObject *locked_mixin;                         // LockedContextMixin, NULL until the first engine
   PyObject *s_domain_ctx, *s_global_ctx, *s_local, *s_log, *s_class, *s_setattr, *s_delattr;
   PyObject *s_dict, *s_getattr, *s_edit, *s_resolve, *s_lock_manager;
-  PyTypeObject *process_type, *heavy_type;
+  PyTypeObject *process_type, *heavy_type, *tensor_type;
   destructor python_dealloc;                      // what every class written in Python has
   PyObject *module;                               // borrowed: the one whose state this is
   kind_slot kinds[KIND_SLOTS];
@@ -178,6 +178,16 @@ extern PyStructSequence_Desc delta_desc, commit_desc;
 
 // ---- one run (scope.c, driver.c) ----------------------------------------------------------------
 
+// A place whose memory was handed out read-only (heavy.c).
+typedef struct {
+  view *parent;  // owned
+  PyObject *key; // owned, or NULL
+  Py_ssize_t index;
+  uint8_t segment;
+} lent;
+
+#define MAX_LENT 4
+
 struct scope {
   PyObject_HEAD
   state *st;        // of the module
@@ -198,6 +208,8 @@ struct scope {
     view *view;     // owned
   } layers[2];      // cache of the context view
   PyObject *local, *log;
+  lent lent[MAX_LENT]; // the last of them, in a ring
+  unsigned n_lent;     // all of them
 };
 
 scope *scope_begin(engine *e, process *p); // new; waits for its turn
@@ -418,6 +430,13 @@ PyObject *slot_names(PyTypeObject *type);         // new list: the slots of a cl
 PyObject *heavy_wrap(view *parent, shape *s, PyObject *value, PyObject *key, Py_ssize_t index,
                      uint8_t segment);
 uint64_t heavy_nbytes(PyObject *value);
+// New: the owner of a read-only view of value's memory, or NULL; it refuses a buffer that cannot be.
+PyObject *heavy_export(state *st, PyObject *value);
+int heavy_check(const Py_buffer *buffer); // 0, or -1 with BufferError: shape and strides cannot be
+void heavy_explain(scope *s);             // an error about read-only memory gets the paths as a note
+void heavy_forget(scope *s);
+PyObject *ndarray_read_only(state *st, PyObject *array); // new, over the same memory
+PyObject *tensor_of(state *st, PyObject *value); // new, a buffer; NULL without an exception: none
 
 // ---- types ---------------------------------------------------------------------------------------
 
@@ -433,7 +452,7 @@ PyObject *delta_new(state *st, PyObject *path, uint16_t op, PyObject *value, PyO
                     PyObject *target, PyObject *key);
 PyObject *commit_new(state *st, uint64_t version, PyObject *process, PyObject *writes);
 
-extern PyType_Spec context_spec, object_spec, method_spec, heavy_spec;
+extern PyType_Spec context_spec, object_spec, method_spec, heavy_spec, tensor_spec;
 extern PyType_Spec tracked_list_spec, frozen_list_spec, list_iter_spec;
 extern PyType_Spec tracked_set_spec, frozen_set_spec;
 extern PyType_Spec tracked_dict_spec, frozen_dict_spec, dict_iter_spec;

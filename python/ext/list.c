@@ -251,7 +251,14 @@ static int set_index(view *v, Py_ssize_t i, PyObject *value) {
   PyObject *given = unwrap(v, v->shape, value, THEUS_INT, NULL, i);
   PyObject *old = given != NULL && c->writes != NULL ? list_get(v->node, i) : NULL;
   int failed = given == NULL || (c->writes != NULL && old == NULL) ? -1 : 0;
-  if (!failed && (failed = list_set(c, v->node, i, given)) == 0)
+  if (!failed && s->zone == THEUS_HEAVY) { // straight to the list: nothing is left for a commit
+    PyObject *target = Py_NewRef(v->node->target);
+    failed = PyList_SetItem(target, i, Py_NewRef(given));
+    Py_DECREF(target);
+  } else if (!failed) {
+    failed = list_set(c, v->node, i, given);
+  }
+  if (!failed)
     failed = view_log(v, s, THEUS_OP_SET_ITEM, THEUS_INT, NULL, i, given, old);
   Py_XDECREF(old);
   Py_XDECREF(given);

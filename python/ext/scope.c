@@ -210,6 +210,7 @@ scope *scope_begin(engine *e, process *p) {
   s->root = a.root;
   memset(s->layers, 0, sizeof(s->layers));
   s->local = s->log = NULL;
+  s->n_lent = 0;
   e->current = s;
   e->owner = PyThread_get_thread_ident();
   PyObject_GC_Track((PyObject *)s);
@@ -228,6 +229,7 @@ PyObject *scope_context(scope *s) {
 }
 
 static void forget_layers(scope *s) {
+  heavy_forget(s);
   for (size_t i = 0; i < Py_ARRAY_LENGTH(s->layers); i++) {
     PyObject *name = s->layers[i].name, *mine = (PyObject *)s->layers[i].view;
     s->layers[i].name = NULL;
@@ -330,6 +332,22 @@ static int publish(scope *s, theus_action *next, journal **before) {
   return 0;
 }
 
+// Appends the notes of an error to the text about it, a line each. Steals text; new, or NULL.
+static PyObject *with_notes(PyObject *text, PyObject *error) {
+  PyObject *notes = PyObject_GetAttrString(error, "__notes__");
+  PyErr_Clear(); // most errors have none
+  for (Py_ssize_t i = 0; notes != NULL && PyList_Check(notes) && i < PyList_GET_SIZE(notes); i++) {
+    PyObject *note = PyList_GET_ITEM(notes, i);
+    PyObject *more = PyUnicode_Check(note) ? PyUnicode_FromFormat("%U\n  note:          %U", text, note)
+                                           : Py_NewRef(text);
+    Py_SETREF(text, more);
+    if (text == NULL)
+      break;
+  }
+  Py_XDECREF(notes);
+  return text;
+}
+
 // The kernel's last word on a run that raised: unchanged, or as an undeclared error. Steals cause;
 // new: the error to raise.
 static PyObject *surface(engine *e, PyObject *name, uint32_t how, PyObject *cause) {
@@ -345,6 +363,8 @@ static PyObject *surface(engine *e, PyObject *name, uint32_t how, PyObject *caus
                                    : PyUnicode_FromFormat("Undeclared Error Violation: Caught %s%s%U",
                                                           Py_TYPE(cause)->tp_name,
                                                           PyUnicode_GET_LENGTH(text) ? ": " : "", text);
+  if (message != NULL)
+    message = with_notes(message, cause);
   PyObject *args = message == NULL ? NULL : PyTuple_Pack(1, message);
   PyObject *hint = args == NULL ? NULL
                                 : PyUnicode_FromFormat("add %s to the errors of @process, or "
@@ -494,6 +514,10 @@ static int scope_traverse(PyObject *op, visitproc visit, void *arg) {
   Py_VISIT(s->outer);
   for (size_t i = 0; i < Py_ARRAY_LENGTH(s->layers); i++)
     Py_VISIT(s->layers[i].view);
+  for (unsigned i = 0; i < s->n_lent && i < MAX_LENT; i++) {
+    Py_VISIT(s->lent[i].parent);
+    Py_VISIT(s->lent[i].key);
+  }
   Py_VISIT(s->local);
   Py_VISIT(s->log);
   // An edit block may be garbage, and reach itself through what is pending in it. A process is on
