@@ -86,7 +86,7 @@ struct state {
   PyObject *locked_mixin;                         // LockedContextMixin, NULL until the first engine
   PyObject *s_domain_ctx, *s_global_ctx, *s_local, *s_log, *s_class, *s_setattr, *s_delattr;
   PyObject *s_dict, *s_getattr, *s_edit, *s_resolve, *s_lock_manager;
-  PyTypeObject *process_type, *heavy_type, *tensor_type;
+  PyTypeObject *process_type, *heavy_type, *tensor_type, *memory_type;
   destructor python_dealloc;                      // what every class written in Python has
   PyObject *module;                               // borrowed: the one whose state this is
   kind_slot kinds[KIND_SLOTS];
@@ -452,7 +452,7 @@ PyObject *delta_new(state *st, PyObject *path, uint16_t op, PyObject *value, PyO
                     PyObject *target, PyObject *key);
 PyObject *commit_new(state *st, uint64_t version, PyObject *process, PyObject *writes);
 
-extern PyType_Spec context_spec, object_spec, method_spec, heavy_spec, tensor_spec;
+extern PyType_Spec context_spec, object_spec, method_spec, heavy_spec, tensor_spec, memory_spec;
 extern PyType_Spec tracked_list_spec, frozen_list_spec, list_iter_spec;
 extern PyType_Spec tracked_set_spec, frozen_set_spec;
 extern PyType_Spec tracked_dict_spec, frozen_dict_spec, dict_iter_spec;

@@ -165,6 +165,7 @@ static int kernel_exec(PyObject *module) {
                  add_type(module, &st->method_type, &method_spec, false) < 0 ||
                  add_type(module, &st->heavy_type, &heavy_spec, false) < 0 ||
                  add_type(module, &st->tensor_type, &tensor_spec, false) < 0 ||
+                 add_type(module, &st->memory_type, &memory_spec, true) < 0 ||
                  add_struct(module, &st->delta_type, &delta_desc) < 0 ||
                  add_struct(module, &st->commit_type, &commit_desc) < 0
              ? -1
@@ -179,7 +180,8 @@ static size_t owned(state *st, PyObject **refs[]) {
       (PyObject **)&st->object_view,  (PyObject **)&st->tracked_list, (PyObject **)&st->frozen_list,
       (PyObject **)&st->tracked_dict, (PyObject **)&st->frozen_dict,  (PyObject **)&st->list_iter,
       (PyObject **)&st->dict_iter,    (PyObject **)&st->method_type,  (PyObject **)&st->process_type,
-      (PyObject **)&st->tensor_type,  (PyObject **)&st->heavy_type,   (PyObject **)&st->tracked_set,  (PyObject **)&st->frozen_set,
+      (PyObject **)&st->tensor_type,  (PyObject **)&st->memory_type,
+      (PyObject **)&st->heavy_type,   (PyObject **)&st->tracked_set,  (PyObject **)&st->frozen_set,
       &st->errors,                    &st->removed,                   &st->keys_view,
       &st->fields_type,               &st->values_view,               &st->items_view,
       &st->locked_mixin,

@@ -20,8 +20,13 @@ C_STANDARD = {
     "stdarg.h", "stdatomic.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h",
     "stdnoreturn.h", "string.h", "time.h",
 }  # fmt: skip
-# What else deals with the system: opening libtheus and watching for fork(), and waiting for a turn.
-BEYOND = {"loader.c": {"dlfcn.h", "pthread.h"}, "scope.c": {"pthread.h"}}
+# What else deals with the system: opening libtheus and watching for fork(), waiting for a turn, and
+# pages of memory.
+BEYOND = {
+    "loader.c": {"dlfcn.h", "pthread.h"},
+    "memory.c": {"errno.h", "sys/mman.h", "sys/stat.h", "unistd.h"},
+    "scope.c": {"pthread.h"},
+}
 
 
 def run(script: str) -> dict[str, str]:
