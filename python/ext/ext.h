@@ -166,6 +166,7 @@ struct engine {
   scope *current;      // borrowed: innermost running scope
   unsigned long owner; // thread of current
   int waiters;         // threads waiting for their turn
+  int streak;          // how often its owner went first while others waited
   core *spare;         // kept for the next transaction
 };
 
