@@ -18,7 +18,8 @@ const (
 	DoFail Do = 6
 )
 
-// Action is what the host does next. It belongs to the host until the next Step.
+// Action is what the host does next. The host may read its slices until the next Step, and never
+// changes them.
 type Action struct {
 	Do       Do
 	Place    Place // of the step

@@ -1,6 +1,8 @@
 package flux_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -30,6 +32,61 @@ func BenchmarkCompile(b *testing.B) {
 	for b.Loop() {
 		if _, err := flux.Compile("domain.counter < 5 and len(domain.items) > 0 and 'z' not in domain.tags"); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// file makes a workflow of n steps, a tenth of them with conditions.
+func file(n int) []byte {
+	var b strings.Builder
+	b.WriteString("steps:\n")
+	for i := range n {
+		if i%10 == 0 {
+			fmt.Fprintf(&b, "  - {flux: if, condition: domain.x > %d, then: tick}\n", i)
+		} else {
+			fmt.Fprintf(&b, "  - {process: tick, args: {n: %d}}\n", i)
+		}
+	}
+	return []byte(b.String())
+}
+
+func load(t testing.TB, text []byte) *flux.Program {
+	w := newWorld()
+	w.processes["tick"] = &process{args: []string{"n"}}
+	p, err := flux.Load(flux.Source{Name: "long.yaml", Text: text}, flux.Surroundings{Processes: w})
+	require.NoError(t, err)
+	return p
+}
+
+// The time to load a file is linear in its size.
+func BenchmarkLoad(b *testing.B) {
+	for _, n := range []int{1_000, 10_000} {
+		text := file(n)
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				load(b, text)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/step")
+		})
+	}
+}
+
+// One turn of a loop: a condition on one field, and an empty process.
+func BenchmarkLoop(b *testing.B) {
+	w := newWorld()
+	w.processes["tick"] = &process{}
+	p, err := flux.Load(flux.Source{Name: "loop", Text: []byte(`[{flux: while, condition: domain.x < 3, do: tick}]`)}, flux.Surroundings{Processes: w})
+	require.NoError(b, err)
+	r := p.Start(flux.Options{MaxLoops: 1 << 40})
+	reading := []flux.Reading{{Value: flux.Int(1)}}
+	var answer flux.Answer
+	b.ReportAllocs()
+	for b.Loop() {
+		for act := r.Step(answer); ; act = r.Step(answer) {
+			if answer = (flux.Answer{}); act.Do == flux.DoRun {
+				break
+			}
+			answer.Readings = reading
 		}
 	}
 }

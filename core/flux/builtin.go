@@ -75,7 +75,7 @@ func init() {
 		if err := e.spend(pairs.Len()); err != nil {
 			return nil, err
 		}
-		return makeDict(pairs.Len(), func(i int) (key, value starlark.Value) {
+		return e.makeDict(pairs.Len(), func(i int) (key, value starlark.Value) {
 			pair := pairs.Index(i).(starlark.Tuple)
 			return pair[0], pair[1]
 		})
@@ -85,7 +85,7 @@ func init() {
 		if err != nil {
 			return nil, err
 		}
-		return makeSet(items)
+		return e.makeSet(items)
 	})
 }
 
@@ -236,11 +236,11 @@ func (e *Evaluation) items(v starlark.Value) ([]starlark.Value, error) {
 }
 
 // makeDict refuses the keys that Starlark would tell apart and Python does not, or the reverse.
-func makeDict(n int, pair func(i int) (key, value starlark.Value)) (starlark.Value, error) {
+func (e *Evaluation) makeDict(n int, pair func(i int) (key, value starlark.Value)) (starlark.Value, error) {
 	d := starlark.NewDict(n)
 	for i := range n {
 		k, v := pair(i)
-		if err := hashable(k); err != nil {
+		if err := e.hashable(k); err != nil {
 			return nil, err
 		}
 		if err := d.SetKey(k, v); err != nil {
@@ -250,10 +250,10 @@ func makeDict(n int, pair func(i int) (key, value starlark.Value)) (starlark.Val
 	return d, nil
 }
 
-func makeSet(items []starlark.Value) (starlark.Value, error) {
+func (e *Evaluation) makeSet(items []starlark.Value) (starlark.Value, error) {
 	s := starlark.NewSet(len(items))
 	for _, item := range items {
-		if err := hashable(item); err != nil {
+		if err := e.hashable(item); err != nil {
 			return nil, err
 		}
 		if err := s.Insert(item); err != nil {
@@ -263,7 +263,10 @@ func makeSet(items []starlark.Value) (starlark.Value, error) {
 	return s, nil
 }
 
-func hashable(k starlark.Value) error {
+func (e *Evaluation) hashable(k starlark.Value) error {
+	if err := e.spend(1); err != nil {
+		return err
+	}
 	switch k := k.(type) {
 	case starlark.Bool:
 		return raise("TypeError", "True and False cannot be keys, or in a set, in a condition; use a list or a tuple")
@@ -274,23 +277,25 @@ func hashable(k starlark.Value) error {
 		return nil
 	case starlark.Tuple:
 		for _, item := range k {
-			if err := hashable(item); err != nil {
+			if err := e.hashable(item); err != nil {
 				return err
 			}
 		}
 		return nil
-	case starlark.NoneType, starlark.Int, starlark.String, starlark.Bytes:
+	case starlark.String:
+		return e.spend(len(k) / 8)
+	case starlark.NoneType, starlark.Int, starlark.Bytes:
 		return nil
 	}
 	return raise("TypeError", "unhashable type: '%s'", typeName(k))
 }
 
 // key makes what can be looked up of what Python would look up: True is 1.
-func key(k starlark.Value) (starlark.Value, error) {
+func (e *Evaluation) key(k starlark.Value) (starlark.Value, error) {
 	if b, ok := k.(starlark.Bool); ok {
 		return number(b), nil
 	}
-	return k, hashable(k)
+	return k, e.hashable(k)
 }
 
 // typeName is Python's name of a type.
@@ -315,7 +320,7 @@ func typeName(v starlark.Value) string {
 func (e *Evaluation) index(v, i starlark.Value) (starlark.Value, error) {
 	switch v := v.(type) {
 	case *starlark.Dict:
-		k, err := key(i)
+		k, err := e.key(i)
 		if err != nil {
 			return nil, err
 		}

@@ -61,6 +61,9 @@ func (e *Evaluation) equal(x, y starlark.Value, depth int) (bool, error) {
 	case x == starlark.None || y == starlark.None:
 		return x == y, nil
 	case isNumber(x) && isNumber(y):
+		if err := e.spend((size(x) + size(y)) / 8); err != nil {
+			return false, err
+		}
 		order, ordered := compareNumbers(x, y)
 		if !ordered && depth > 0 && x == x && isNan(x) && isNan(y) {
 			return false, raise("ValueError", "whether nan equals nan inside a container depends on where it comes from; test the items")
@@ -82,9 +85,9 @@ func (e *Evaluation) equal(x, y starlark.Value, depth int) (bool, error) {
 	}
 	switch x := x.(type) {
 	case starlark.String:
-		return x == y, nil
+		return x == y, e.spend(len(x) / 8)
 	case starlark.Bytes:
-		return x == y, nil
+		return x == y, e.spend(len(x) / 8)
 	case *starlark.List, starlark.Tuple:
 		a, b := x.(starlark.Indexable), y.(starlark.Indexable)
 		if a.Len() != b.Len() {
@@ -147,12 +150,15 @@ func (e *Evaluation) order(op string, x, y starlark.Value, depth int) (bool, err
 		return false, tooDeep()
 	}
 	if isNumber(a) && isNumber(b) {
+		if err := e.spend((size(a) + size(b)) / 8); err != nil {
+			return false, err
+		}
 		c, ordered := compareNumbers(a, b)
 		return ordered && holds(op, c), nil
 	}
 	if s, ok := a.(starlark.String); ok {
 		if t, ok := b.(starlark.String); ok {
-			return holds(op, strings.Compare(string(s), string(t))), nil
+			return holds(op, strings.Compare(string(s), string(t))), e.spend(min(len(s), len(t)) / 8)
 		}
 	}
 	if k := kindOf(a); k == kindOf(b) && (k == KindList || k == KindTuple) {
@@ -217,14 +223,14 @@ func (e *Evaluation) in(x, y starlark.Value) (bool, error) {
 		}
 		return strings.Contains(string(y), string(s)), e.spend(len(y))
 	case *starlark.Dict:
-		k, err := key(x)
+		k, err := e.key(x)
 		if err != nil {
 			return false, err
 		}
 		_, found, err := y.Get(k)
 		return found, err
 	case *starlark.Set:
-		k, err := key(x)
+		k, err := e.key(x)
 		if err != nil {
 			return false, err
 		}
@@ -265,7 +271,9 @@ func (e *Evaluation) has(x starlark.Value, p *place) (bool, error) {
 	if p.path == nil {
 		return false, raise("TypeError", "what is inside a set cannot be looked into")
 	}
-	if !scalar(x, 0) {
+	if ok, err := e.scalar(x, 0); err != nil {
+		return false, err
+	} else if !ok {
 		return false, raise("TypeError", "only a number, a text, None or a tuple of them is looked for in the state")
 	}
 	v, err := e.ask(Need{What: Has, Path: p.path, Key: Value{x}}, -1)
@@ -275,15 +283,17 @@ func (e *Evaluation) has(x starlark.Value, p *place) (bool, error) {
 	return bool(v.Truth()), nil
 }
 
-func scalar(v starlark.Value, depth int) bool {
-	if tuple, ok := v.(starlark.Tuple); ok && depth < 10 {
-		for _, item := range tuple {
-			if !scalar(item, depth+1) {
-				return false
-			}
-		}
-		return true
+// scalar reports whether v is a scalar or a tuple of such.
+func (e *Evaluation) scalar(v starlark.Value, depth int) (bool, error) {
+	tuple, ok := v.(starlark.Tuple)
+	if !ok || depth > 10 {
+		text, _ := v.(starlark.String)
+		return kindOf(v) <= KindBytes, e.spend(16 + len(text) + size(v))
 	}
-	k := kindOf(v)
-	return k <= KindBytes
+	for _, item := range tuple {
+		if ok, err := e.scalar(item, depth+1); err != nil || !ok {
+			return false, err
+		}
+	}
+	return true, nil
 }

@@ -3,6 +3,7 @@ package flux
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -14,9 +15,11 @@ import (
 )
 
 const (
-	maxSteps = 2_000_000  // of Starlark, in one evaluation
-	maxSpent = 16_000_000 // characters, items and comparisons of our builtins, in one evaluation
-	maxPulls = 1_000      // rounds of one evaluation
+	// Bounds of one evaluation, with all its attempts.
+	maxSteps = 2_000_000  // of Starlark
+	maxSpent = 16_000_000 // characters, items, comparisons and words of numbers in our builtins
+	maxPulls = 1_000      // attempts
+	maxAhead = 4096       // values asked for at once before they are needed
 )
 
 // Condition is a compiled expression. It never changes, so any number of goroutines may evaluate it.
@@ -25,7 +28,8 @@ type Condition struct {
 	vars  []string
 	fn    *starlark.Function
 	slots []slot
-	first []int // the slots that every evaluation needs
+	first []question // what every evaluation needs
+	needs []Need     // the same, for the host
 }
 
 // Compile checks an expression, in which vars are the names of loop variables. The error is a
@@ -57,7 +61,8 @@ func compileFor(source string, vars []string, what What) (*Condition, expr, *syn
 	c := &Condition{text: source, vars: vars, fn: fn, slots: slots}
 	for i, s := range slots {
 		if s.first {
-			c.first = append(c.first, i)
+			c.first = append(c.first, question{s.need, i})
+			c.needs = append(c.needs, s.need)
 		}
 	}
 	return c, x, nil
@@ -84,6 +89,7 @@ type Evaluation struct {
 	static  []answer       // by slot
 	dynamic map[string]answer
 	asked   []question
+	sizes   map[string]int // of the containers whose items are known, by path
 	spent   int
 	pulls   int
 }
@@ -114,6 +120,7 @@ var errPull = errors.New("a value is needed")
 func (c *Condition) Start(vars ...Value) *Evaluation {
 	e := &Evaluation{cond: c, static: make([]answer, len(c.slots))}
 	e.args = append(starlark.Tuple{e}, plain(vars)...)
+	e.restart()
 	return e
 }
 
@@ -121,10 +128,17 @@ func (c *Condition) Start(vars ...Value) *Evaluation {
 func (e *Evaluation) again(vars []Value) {
 	clear(e.static)
 	clear(e.dynamic)
-	e.asked, e.pulls = e.asked[:0], 0
+	clear(e.sizes)
+	e.restart()
 	for i, v := range vars {
 		e.args[i+1] = v.starlark()
 	}
+}
+
+func (e *Evaluation) restart() {
+	e.asked, e.pulls, e.spent, e.thread.Steps = e.asked[:0], 0, 0, 0
+	e.thread.Uncancel()
+	e.thread.SetMaxExecutionSteps(maxSteps)
 }
 
 // Step goes on: with no readings at first, then with one for each need it was asked for. It gives
@@ -136,6 +150,12 @@ func (e *Evaluation) Step(readings []Reading) (Value, []Need, *Failure) {
 	}
 	for i, q := range e.asked {
 		a := answer{readings[i].locate(q.need), readings[i].Failure}
+		if list, ok := a.value.(starlark.Indexable); ok && q.need.What == Items {
+			if e.sizes == nil {
+				e.sizes = make(map[string]int)
+			}
+			e.sizes[q.need.Path.String()] = list.Len()
+		}
 		if q.slot >= 0 {
 			e.static[q.slot] = a
 			continue
@@ -147,10 +167,8 @@ func (e *Evaluation) Step(readings []Reading) (Value, []Need, *Failure) {
 	}
 	e.asked = e.asked[:0]
 	if e.pulls++; e.pulls == 1 && len(e.cond.first) > 0 {
-		for _, i := range e.cond.first {
-			e.asked = append(e.asked, question{e.cond.slots[i].need, i})
-		}
-		return Value{}, e.needs(), nil
+		e.asked = append(e.asked, e.cond.first...)
+		return Value{}, e.cond.needs, nil
 	}
 	if e.pulls > maxPulls {
 		return Value{}, nil, e.failure(raise("FluxLimitError",
@@ -168,9 +186,6 @@ func (e *Evaluation) needs() []Need {
 }
 
 func (e *Evaluation) attempt() (Value, []Need, *Failure) {
-	e.spent, e.thread.Steps = 0, 0
-	e.thread.Uncancel()
-	e.thread.SetMaxExecutionSteps(maxSteps)
 	v, err := starlark.Call(&e.thread, e.cond.fn, e.args, nil)
 	if len(e.asked) > 0 {
 		return Value{}, e.needs(), nil
@@ -235,9 +250,35 @@ func (e *Evaluation) ask(n Need, slot int) (starlark.Value, error) {
 		return nil, a.failure
 	case a.value == nil:
 		e.asked = append(e.asked, question{n, slot})
+		e.ahead(n)
 		return nil, errPull
 	}
 	return a.value, nil
+}
+
+// ahead asks for what the next turns of a loop will want, beside n, which this turn wants: twice as
+// many in each attempt, so that a loop over many objects takes few. What they fail with is raised
+// only where it is really read.
+func (e *Evaluation) ahead(n Need) {
+	for at := len(n.Path) - 1; at > 0 && len(e.sizes) > 0; at-- {
+		if n.Path[at].Kind != path.Int || n.Path[at].Index < 0 {
+			continue
+		}
+		size, looped := e.sizes[n.Path[:at].String()]
+		if !looped {
+			continue
+		}
+		last := min(int64(size)-1, n.Path[at].Index+min(int64(1)<<min(e.pulls, 12), maxAhead))
+		for i := n.Path[at].Index + 1; i <= last; i++ {
+			next := n
+			next.Path = slices.Clone(n.Path)
+			next.Path[at].Index = i
+			if _, known := e.dynamic[next.id()]; !known {
+				e.asked = append(e.asked, question{next, -1})
+			}
+		}
+		return
+	}
 }
 
 // contents gives what a place holds, and everything else as it is.
@@ -266,13 +307,13 @@ func (e *Evaluation) settle(v starlark.Value) (starlark.Value, error) {
 		if err := e.spend(len(v.keys)); err != nil {
 			return nil, err
 		}
-		return makeDict(len(v.keys), func(i int) (key, value starlark.Value) { return v.keys[i], v.values[i] })
+		return e.makeDict(len(v.keys), func(i int) (key, value starlark.Value) { return v.keys[i], v.values[i] })
 	case *bag:
 		if v.kind == KindSet {
 			if err := e.spend(len(v.list)); err != nil {
 				return nil, err
 			}
-			return makeSet(v.list)
+			return e.makeSet(v.list)
 		}
 	}
 	return v, nil

@@ -114,7 +114,7 @@ func toFloat(e *Evaluation, args starlark.Tuple, _ []starlark.Tuple) (starlark.V
 		f, err := float(number(args[0]))
 		return starlark.Float(f), err
 	}
-	if err := e.spend(len(s)); err != nil {
+	if err := e.spend(2 * len(s)); err != nil {
 		return nil, err
 	}
 	plain, ok := digits(string(s))
@@ -154,7 +154,7 @@ func toInt(e *Evaluation, args starlark.Tuple, _ []starlark.Tuple) (starlark.Val
 		}
 		return starlark.NumberToInt(v)
 	case starlark.String:
-		if err := e.spend(len(v)); err != nil {
+		if err := e.spend(16 * len(v)); err != nil {
 			return nil, err
 		}
 		if plain, ok := digits(string(v)); ok && len(plain) <= maxDigits {
@@ -212,13 +212,13 @@ func toTuple(e *Evaluation, args starlark.Tuple, _ []starlark.Tuple) (starlark.V
 
 func toSet(e *Evaluation, args starlark.Tuple, _ []starlark.Tuple) (starlark.Value, error) {
 	if len(args) == 0 {
-		return makeSet(nil)
+		return e.makeSet(nil)
 	}
 	items, err := e.items(args[0])
 	if err != nil {
 		return nil, err
 	}
-	return makeSet(items)
+	return e.makeSet(items)
 }
 
 // extreme is max or min: the first of the items that none beats.
@@ -270,9 +270,12 @@ func makeRange(_ *Evaluation, args starlark.Tuple, _ []starlark.Tuple) (starlark
 	return starlark.Call(new(starlark.Thread), starlark.Universe["range"], args, nil)
 }
 
-func rounded(_ *Evaluation, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+func rounded(e *Evaluation, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
 	digits, err := option(args, 1, kwargs, "ndigits", starlark.None)
 	if err != nil {
+		return nil, err
+	}
+	if err := e.spend(100 + size(args[0])*8); err != nil {
 		return nil, err
 	}
 	return round(args[0], digits)
@@ -324,6 +327,9 @@ func toText(e *Evaluation, args starlark.Tuple, _ []starlark.Tuple) (starlark.Va
 	case starlark.String:
 		return v, nil
 	case starlark.Int:
+		if err := e.spend(size(v) * size(v)); err != nil {
+			return nil, err
+		}
 		s := v.String()
 		if len(strings.TrimPrefix(s, "-")) > maxDigits {
 			return nil, raise("ValueError", "a number of more than %d digits is not made a text", maxDigits)

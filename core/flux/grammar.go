@@ -111,9 +111,9 @@ func (p *parser) tuple() expr {
 
 // test reads a conditional expression.
 func (p *parser) test() expr {
-	defer p.deeper()()
 	x := p.or()
 	if at := p.tok.at; p.take("if") {
+		defer p.deeper()()
 		test := p.or()
 		if !p.take("else") {
 			p.fail(at, `this "if" has no "else"`)

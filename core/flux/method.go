@@ -169,7 +169,7 @@ func dictGet(e *Evaluation, args starlark.Tuple, _ []starlark.Tuple) (starlark.V
 	if err != nil {
 		return nil, err
 	}
-	k, err := key(args[1])
+	k, err := e.key(args[1])
 	if err != nil {
 		return nil, err
 	}

@@ -63,6 +63,29 @@ func bits(n starlark.Int) int {
 	return n.BigInt().BitLen()
 }
 
+// size is how many words a number has, beyond the first.
+func size(v starlark.Value) int {
+	n, ok := v.(starlark.Int)
+	if !ok {
+		return 0
+	}
+	return bits(n) / 64
+}
+
+// effort is what arithmetic costs with numbers of many words.
+func effort(op string, x, y starlark.Value) int {
+	a, b := size(x), size(y)
+	switch op {
+	case "+", "-", "&", "|", "^":
+		return (a + b) / 8
+	case "<<":
+		return (a + 1) * 64
+	case "**":
+		return (a + 1) * 1024
+	}
+	return 1 + a*(b+1)/8 + b
+}
+
 func tooLarge() error {
 	return raise("OverflowError", "a number of more than %d bits; let a process compute it", maxBits)
 }

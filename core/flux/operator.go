@@ -68,6 +68,9 @@ func (e *Evaluation) binary(op string, x, y starlark.Value) (starlark.Value, err
 			return a && b && op == "&" || (a || b) && op == "|" || a != b && op == "^", nil
 		}
 	}
+	if err := e.spend(effort(op, x, y)); err != nil {
+		return nil, err
+	}
 	v, ok, err := arithmetic(op, x, y)
 	if ok || err != nil {
 		return v, err

@@ -1,5 +1,7 @@
 """Writes a table of conditions and of what CPython makes of them: python3 conditions.py [COUNT [SEED]] > conditions.tsv
 
+With --page FILE it holds the tables of a page to CPython instead.
+
 A line is a condition, a tab, and the repr of its value, or "!" and the name of the exception.
 """
 
@@ -231,7 +233,19 @@ def stable(text):
     return "set(" not in text.replace("sorted(set(", "").replace("in set(", "") and "nan" not in text
 
 
+def page(name):
+    """Holds the tables of a page, lines | `condition` | `value` |, to CPython."""
+    for line in pathlib.Path(name).read_text().splitlines():
+        cells = [cell.strip().strip("`") for cell in line.replace("\\|", "\0").split("|")]
+        if line.startswith("| `") and line.endswith("` |") and len(cells) == 4:
+            text, want = (cell.replace("\0", "|") for cell in cells[1:3])
+            if judge(text) != want:
+                sys.exit(f"{text} is {judge(text)}, not {want}")
+
+
 def main():
+    if sys.argv[1:2] == ["--page"]:
+        return page(sys.argv[2])
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else 5
     generator = Generator(seed)
