@@ -9,6 +9,7 @@ import (
 	"github.com/theus-project/theus/core/engine"
 	"github.com/theus-project/theus/core/fault"
 	"github.com/theus-project/theus/core/guard"
+	"github.com/theus-project/theus/core/heavy"
 	"github.com/theus-project/theus/core/path"
 	"github.com/theus-project/theus/core/transaction"
 	"github.com/theus-project/theus/core/zone"
@@ -106,4 +107,13 @@ const (
 	_ = -(uint(engine.RaiseNothing) ^ C.THEUS_RAISE_NOTHING)
 	_ = -(uint(engine.RaiseAsIs) ^ C.THEUS_RAISE_AS_IS)
 	_ = -(uint(engine.RaiseWrapped) ^ C.THEUS_RAISE_WRAPPED)
+)
+
+// Arrays.
+const (
+	_ = -(uint(heavy.Int) ^ C.THEUS_ELEMENT_INT)
+	_ = -(uint(heavy.Uint) ^ C.THEUS_ELEMENT_UINT)
+	_ = -(uint(heavy.Float) ^ C.THEUS_ELEMENT_FLOAT)
+	_ = -(uint(heavy.AskFinite) ^ C.THEUS_ASK_FINITE)
+	_ = -(uint(heavy.AskExtreme) ^ C.THEUS_ASK_EXTREME)
 )

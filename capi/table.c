@@ -27,6 +27,7 @@ static const theus_api api = {
     .zone_of = theus_zone_of,
     .decide = theus_decide,
     .panic = theus_panic,
+    .heavy_scan = theus_heavy_scan,
 };
 
 const theus_api *theus_get_api(uint32_t abi_version) {

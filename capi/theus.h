@@ -14,7 +14,8 @@
 //     belongs to an engine that was closed, is refused, not followed.
 //   * The caller zeroes *err before a call. It is filled whenever the status is not THEUS_OK and
 //     is then released once with theus_error_release. Out-parameters are untouched on failure.
-//   * No function blocks, waits or calls back: a host may hold its own locks.
+//   * No function blocks, waits or calls back: a host may hold its own locks. Only theus_heavy_scan
+//     takes time that grows with what it is given.
 //   * A panic of the kernel becomes THEUS_PANIC and poisons the engine it happened in; each later
 //     call on that engine returns THEUS_POISONED, and other engines live on.
 #ifndef THEUS_H
@@ -235,6 +236,41 @@ typedef struct theus_options {
 } theus_options;
 typedef const theus_options *theus_options_in;
 
+// ---- arrays ------------------------------------------------------------------------------------
+
+// theus_array is an array of numbers in memory of the host, and how its elements lie there.
+enum {
+  THEUS_ELEMENT_INT = 1,  // two's complement, of 1, 2, 4 or 8 bytes
+  THEUS_ELEMENT_UINT = 2, // and bool
+  THEUS_ELEMENT_FLOAT = 3 // IEEE 754, of 2, 4 or 8 bytes
+};
+typedef struct theus_array {
+  const void *memory; // the lowest byte of any element; may be NULL when len is 0
+  size_t len;         // from there to the end of the highest
+  size_t first;       // where in it the element lies whose indices are all 0
+  uint32_t kind;      // THEUS_ELEMENT_INT ...
+  uint32_t size;      // of an element, in bytes
+  uint32_t big;       // 1: elements are big-endian
+  uint32_t n_dims;
+  const int64_t *shape;
+  const int64_t *strides; // in bytes; may be negative, or 0
+} theus_array;
+typedef const theus_array *theus_array_in;
+
+// What to find out about the elements of an array, and what was found.
+enum {
+  THEUS_ASK_FINITE = 1, // whether none is NaN or infinite
+  THEUS_ASK_EXTREME = 2 // the least and the greatest; tells finite too
+};
+typedef struct theus_facts {
+  uint32_t finite;
+  uint32_t nan;   // extremes: an element is NaN, so there are none
+  uint32_t empty; // there is no element, so there are none
+  uint32_t kind;  // of least and greatest: the bits of an int64_t, a uint64_t or a double
+  uint64_t least;
+  uint64_t greatest;
+} theus_facts;
+
 // ---- functions ---------------------------------------------------------------------------------
 
 // theus_describe fills *out with facts about the library.
@@ -429,6 +465,16 @@ extern theus_status theus_decide(theus_engine engine, theus_process process, the
 // Thread: any.
 extern theus_status theus_panic(theus_engine engine, theus_error *err);
 
+// theus_heavy_scan finds facts about an array where it lies, in one pass over it, in any order and
+// on all cores. Memory that others change meanwhile gives facts of a mixture.
+//
+// Returns THEUS_OK           *out has what was asked for
+//         THEUS_INVALID      such an array cannot be: an element would lie outside of its memory
+// Owns:   borrows the memory for the call, and keeps nothing.
+// Thread: any; takes as long as reading the memory does. A host with a lock lets go of it first.
+extern theus_status theus_heavy_scan(theus_array_in array, uint32_t ask, theus_facts *out,
+                                     theus_error *err);
+
 // ---- the table ---------------------------------------------------------------------------------
 
 // theus_api is the one door. It only ever grows at its end; struct_size tells how far it goes.
@@ -459,6 +505,7 @@ typedef struct theus_api {
   theus_status (*zone_of)(theus_str, uint32_t *, theus_error *);
   theus_status (*decide)(theus_engine, theus_process, theus_str, theus_shape *, theus_error *);
   theus_status (*panic)(theus_engine, theus_error *);
+  theus_status (*heavy_scan)(theus_array_in, uint32_t, theus_facts *, theus_error *);
 } theus_api;
 
 // theus_get_api returns the table for an ABI version, or NULL if this library does not speak it.

@@ -8,6 +8,7 @@
 //	registry     name -> process
 //	guard        may this process do this to that path: one answer for every way in
 //	transaction  begin, savepoint, commit, drop; the order of commits
+//	heavy        facts about arrays, found where they lie
 //	engine       runs processes: joins all of the above
 //
 // The life of one call, seen from here:

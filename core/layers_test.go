@@ -46,6 +46,7 @@ var edges = map[string]string{
 	"transaction -> host":     "what it holds on to belongs to the host",
 	"transaction -> guard":    "never: it orders writes; whether they were allowed, the engine asks",
 	"transaction -> unsafe":   "it asserts that a record has the layout of theus.h",
+	"heavy -> fault":          "an array that cannot be is a fault",
 	"audit -> fault":          "a malformed recipe is a fault",
 	"audit -> path":           "a rule has a field",
 	"audit -> host":           "values are read through the host",

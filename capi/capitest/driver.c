@@ -390,6 +390,41 @@ static void nesting(void) {
   CHECK(api->live() == 0);
 }
 
+// arrays are read where they lie; what cannot be is refused before anything is read.
+static void arrays(void) {
+  float numbers[6] = {3, -1, 2, 7, 0, 5};
+  int64_t shape[2] = {3, 2}, strides[2] = {8, 4};
+  theus_array array = {.memory = numbers, .len = sizeof numbers, .kind = THEUS_ELEMENT_FLOAT,
+                       .size = 4, .n_dims = 2, .shape = shape, .strides = strides};
+  theus_facts facts = {0};
+  double least, greatest;
+  OK(api->heavy_scan(&array, THEUS_ASK_EXTREME, &facts, &err));
+  memcpy(&least, &facts.least, sizeof least);
+  memcpy(&greatest, &facts.greatest, sizeof greatest);
+  CHECK(facts.finite && !facts.nan && !facts.empty && least == -1 && greatest == 7);
+  numbers[5] = (float)(1e300 * 1e300);
+  OK(api->heavy_scan(&array, THEUS_ASK_FINITE, &facts, &err));
+  CHECK(!facts.finite);
+  strides[0] = -8;
+  REFUSED(THEUS_INVALID, "outside", api->heavy_scan(&array, THEUS_ASK_FINITE, &facts, &err));
+  array.first = 16;
+  OK(api->heavy_scan(&array, THEUS_ASK_EXTREME, &facts, &err));
+  shape[0] = 0;
+  OK(api->heavy_scan(&array, THEUS_ASK_EXTREME, &facts, &err));
+  CHECK(facts.finite && facts.empty);
+  array.memory = NULL;
+  REFUSED(THEUS_INVALID, "malformed", api->heavy_scan(&array, THEUS_ASK_FINITE, &facts, &err));
+  REFUSED(THEUS_INVALID, "NULL", api->heavy_scan(NULL, THEUS_ASK_FINITE, &facts, &err));
+  char *large = calloc(1, 1 << 24); // in parts, on all cores
+  int64_t many = 1 << 24, step = 1;
+  theus_array bytes = {.memory = large, .len = 1 << 24, .kind = THEUS_ELEMENT_INT, .size = 1,
+                       .n_dims = 1, .shape = &many, .strides = &step};
+  large[(1 << 24) - 1] = -7;
+  OK(api->heavy_scan(&bytes, THEUS_ASK_EXTREME, &facts, &err));
+  CHECK((int64_t)facts.least == -7 && facts.greatest == 0);
+  free(large);
+}
+
 static void panics(void) {
   theus_engine sick = open_engine(), well = open_engine();
   theus_action run = begin(sick, 0, 0), next = {0};
@@ -494,6 +529,7 @@ int main(int argc, char **argv) {
     commits();
     leases();
     nesting();
+    arrays();
     panics();
   }
   CHECK(api->live() == 0);

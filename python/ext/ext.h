@@ -437,6 +437,7 @@ int heavy_check(const Py_buffer *buffer); // 0, or -1 with BufferError: shape an
 void heavy_explain(scope *s);             // an error about read-only memory gets the paths as a note
 void heavy_forget(scope *s);
 PyObject *ndarray_read_only(state *st, PyObject *array); // new, over the same memory
+PyObject *heavy_scan(state *st, PyObject *value, uint32_t ask); // new: bool, or (least, greatest)
 PyObject *tensor_of(state *st, PyObject *value); // new, a buffer; NULL without an exception: none
 
 // ---- types ---------------------------------------------------------------------------------------

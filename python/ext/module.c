@@ -77,12 +77,22 @@ static PyObject *kernel_zone_of(PyObject *module, PyObject *args) {
   return status == THEUS_OK ? PyLong_FromUnsignedLong(zone) : errors_raise(st, status, &err);
 }
 
+static PyObject *kernel_is_finite(PyObject *module, PyObject *value) {
+  return heavy_scan(state_in(module), value, THEUS_ASK_FINITE);
+}
+
+static PyObject *kernel_extremes(PyObject *module, PyObject *value) {
+  return heavy_scan(state_in(module), value, THEUS_ASK_EXTREME);
+}
+
 static PyMethodDef kernel_functions[] = {
     {"plain", kernel_plain, METH_O, "An independent plain copy of what a view shows."},
     {"describe", kernel_describe, METH_NOARGS, "Facts about the kernel library; loads it."},
     {"live", kernel_live, METH_NOARGS, "Open handles in the kernel; loads it."},
     {"started", kernel_started, METH_NOARGS, "Whether the kernel runs in this process."},
     {"applying", kernel_applying, METH_NOARGS, "Whether this thread is carrying out a commit."},
+    {"is_finite", kernel_is_finite, METH_O, "Whether no number of an array is NaN or infinite."},
+    {"extremes", kernel_extremes, METH_O, "The least and the greatest number of an array."},
     {"canonical", kernel_canonical, METH_VARARGS, "A path as the kernel prints it."},
     {"zone_of", kernel_zone_of, METH_VARARGS, "The zone of a path, as a number."},
     {0},

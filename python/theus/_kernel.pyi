@@ -145,6 +145,12 @@ def started() -> bool:
 def applying() -> bool:
     """Whether this thread is carrying out a commit, or a write into the HEAVY zone."""
 
+def is_finite(array: Any, /) -> bool:
+    """Whether no number of an array is NaN or infinite; loads the kernel library."""
+
+def extremes(array: Any, /) -> tuple[int, int] | tuple[float, float]:
+    """The least and the greatest number of an array; loads the kernel library."""
+
 def canonical(path: str, /) -> str:
     """A path as the kernel prints it. Raises ValueError where it is none."""
 

@@ -21,6 +21,12 @@ it is, never its bytes; under a name anybody finds it who knows the name.
 >>> memoryview(weights).tolist()
 [0, 0, 0, 7]
 
+``is_finite`` and ``extremes`` read any array of numbers where it lies, in the kernel, without the
+lock of Python and on all cores.
+
+>>> heavy.is_finite(frame), heavy.extremes(frame)
+(True, (0.0, 5.0))
+
 The pages belong to those who have them mapped, and to nothing else: when the last of them ends,
 however it ends, they are gone. docs/heavy.md tells more.
 """
@@ -39,8 +45,9 @@ from operator import index
 from typing import Any, NoReturn, Self, SupportsIndex
 
 from theus import _kernel
+from theus._kernel import extremes, is_finite
 
-__all__ = ["Memory", "attach", "empty", "share", "zeros"]
+__all__ = ["Memory", "attach", "empty", "extremes", "is_finite", "share", "zeros"]
 
 _FORMATS = {
     "bool": "?", "int8": "b", "uint8": "B", "int16": "h", "uint16": "H", "int32": "i",
