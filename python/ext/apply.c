@@ -9,34 +9,56 @@
 
 // ---- what was there before ------------------------------------------------------------------------
 
-typedef enum { FIELD, FIELDS, KEY, KEYS, ITEM, TAIL, ADDED, REMOVED, ELEMENTS } what;
+typedef enum {
+  FIELD,
+  FIELDS,
+  KEY,
+  KEYS,
+  ITEM,
+  TAIL,
+  ADDED,
+  REMOVED,
+  ELEMENTS,
+  PLACE,  // an item of a deque
+  PUSHED, // an item at an end of a deque
+  PULLED,
+} what;
 
 typedef struct {
   what what;
   PyObject *target; // borrowed from its node
   PyObject *key;    // owned; FIELD, KEY, ADDED, REMOVED
   PyObject *old;    // owned; NULL: there was nothing. FIELDS, KEYS, TAIL, ELEMENTS: a copy
-  Py_ssize_t index; // ITEM, TAIL
+  Py_ssize_t index; // ITEM, TAIL, PLACE; PUSHED, PULLED: 0 is the left end
 } undo;
 
 struct journal {
+  state *st;
   undo *items;
   size_t n, cap;
 };
 
-// Steals key and old.
-static int journal_add(journal *j, undo entry) {
+// Makes room for one entry, so that adding it cannot fail.
+static int journal_room(journal *j) {
   if (j->n == j->cap) {
     size_t cap = j->cap == 0 ? 16 : j->cap * 2;
     undo *items = PyMem_Realloc(j->items, cap * sizeof(undo));
     if (items == NULL) {
-      Py_XDECREF(entry.key);
-      Py_XDECREF(entry.old);
       PyErr_NoMemory();
       return -1;
     }
     j->items = items;
     j->cap = cap;
+  }
+  return 0;
+}
+
+// Steals key and old.
+static int journal_add(journal *j, undo entry) {
+  if (journal_room(j) < 0) {
+    Py_XDECREF(entry.key);
+    Py_XDECREF(entry.old);
+    return -1;
   }
   j->items[j->n++] = entry;
   return 0;
@@ -52,18 +74,25 @@ static int restore_fields(PyObject *target, PyObject *snapshot) {
   return failed;
 }
 
-static int restore(const undo *u) {
+static int restore_end(state *st, const undo *u) {
+  const char *left = u->what == PUSHED ? "popleft" : "appendleft";
+  const char *right = u->what == PUSHED ? "pop" : "append";
+  PyObject *done = base_deque(st, u->index == 0 ? left : right, u->target, u->old);
+  Py_XDECREF(done);
+  return done == NULL ? -1 : 0;
+}
+
+static int restore(state *st, const undo *u) {
   switch (u->what) {
   case FIELD:
     return PyObject_GenericSetAttr(u->target, u->key, u->old);
   case FIELDS:
     return restore_fields(u->target, u->old);
   case KEY:
-    return u->old != NULL ? PyDict_SetItem(u->target, u->key, u->old)
-                          : PyDict_DelItem(u->target, u->key);
+    return u->old != NULL ? base_set_item(u->target, u->key, u->old)
+                          : base_del_item(u->target, u->key);
   case KEYS:
-    PyDict_Clear(u->target);
-    return PyDict_Update(u->target, u->old);
+    return base_clear_dict(u->target) < 0 ? -1 : base_update_dict(u->target, u->old);
   case ITEM:
     return PyList_SetItem(u->target, u->index, Py_NewRef(u->old));
   case TAIL:
@@ -74,10 +103,20 @@ static int restore(const undo *u) {
     return PySet_Add(u->target, u->key);
   case ELEMENTS: {
     (void)PySet_Clear(u->target); // of a set: cannot fail
-    PyObject *none = PyObject_CallMethod(u->target, "update", "O", u->old);
-    Py_XDECREF(none);
-    return none == NULL ? -1 : 0;
+    PyObject *it = PyObject_GetIter(u->old), *element;
+    int failed = it == NULL ? -1 : 0;
+    while (!failed && (element = PyIter_Next(it)) != NULL) {
+      failed = PySet_Add(u->target, element);
+      Py_DECREF(element);
+    }
+    Py_XDECREF(it);
+    return failed || PyErr_Occurred() ? -1 : 0;
   }
+  case PLACE:
+    return st->builtin[FAMILY_DEQUE]->tp_as_sequence->sq_ass_item(u->target, u->index, u->old);
+  case PUSHED:
+  case PULLED:
+    return restore_end(st, u);
   }
   return -1;
 }
@@ -86,7 +125,7 @@ static int restore(const undo *u) {
 static void journal_undo(journal *j) {
   PyObject *error = errors_take();
   for (size_t i = j->n; i-- > 0;)
-    if (restore(&j->items[i]) < 0)
+    if (restore(j->st, &j->items[i]) < 0)
       PyErr_WriteUnraisable(j->items[i].target);
   errors_put(error);
 }
@@ -174,7 +213,7 @@ static int apply_object(state *st, node *n, journal *j, bool exact) {
     return -1;
   Py_ssize_t pos = 0;
   PyObject *name, *value;
-  while (PyDict_Next(n->pending->changed, &pos, &name, &value)) {
+  while (PyDict_Next(n->pending->fields, &pos, &name, &value)) {
     if (value == st->removed)
       value = NULL;
     if (!foreign && remember_field(j, n->target, name, exact) < 0)
@@ -211,7 +250,7 @@ static int set_keys(journal *j, PyObject *target, PyObject *values, bool remembe
   Py_ssize_t pos = 0;
   PyObject *key, *value;
   while (values != NULL && PyDict_Next(values, &pos, &key, &value))
-    if ((remember && remember_key(j, target, key) < 0) || PyDict_SetItem(target, key, value) < 0)
+    if ((remember && remember_key(j, target, key) < 0) || base_set_item(target, key, value) < 0)
       return -1;
   return 0;
 }
@@ -224,15 +263,15 @@ static int apply_dict(node *n, journal *j, bool exact) {
   bool deletes = o->dead != NULL && PyDict_GET_SIZE(o->dead) > 0;
   bool whole = o->hidden || (deletes && exact);
   if (whole) {
-    PyObject *copy = PyDict_Copy(target);
+    PyObject *copy = base_copy_dict(target);
     if (copy == NULL || journal_add(j, (undo){.what = KEYS, .target = target, .old = copy}) < 0)
       return -1;
   }
-  if (o->hidden)
-    PyDict_Clear(target);
+  if (o->hidden && base_clear_dict(target) < 0)
+    return -1;
   Py_ssize_t pos = 0;
   while (!o->hidden && deletes && PyDict_Next(o->dead, &pos, &key, &value))
-    if ((!whole && remember_key(j, target, key) < 0) || PyDict_DelItem(target, key) < 0)
+    if ((!whole && remember_key(j, target, key) < 0) || base_del_item(target, key) < 0)
       return -1;
   return set_keys(j, target, o->changed, !whole) < 0 || set_keys(j, target, o->added, !whole) < 0 ? -1
                                                                                                   : 0;
@@ -275,7 +314,8 @@ static int apply_set(node *n, journal *j) {
   overlay *o = n->pending;
   PyObject *target = n->target;
   if (o->hidden) {
-    PyObject *copy = PySet_New(target);
+    PyObject *base = PySet_Type.tp_iter(target), *copy = base == NULL ? NULL : PySet_New(base);
+    Py_XDECREF(base);
     if (copy == NULL || journal_add(j, (undo){.what = ELEMENTS, .target = target, .old = copy}) < 0)
       return -1;
     (void)PySet_Clear(target); // of a set: cannot fail
@@ -302,6 +342,59 @@ static int apply_set(node *n, journal *j) {
   return 0;
 }
 
+// Pushes item at an end of a deque, or pulls one there if item is NULL; 0 is the left end.
+static int move_end(journal *j, PyObject *target, Py_ssize_t end, PyObject *item) {
+  const char *push = end == 0 ? "appendleft" : "append", *pull = end == 0 ? "popleft" : "pop";
+  if (journal_room(j) < 0)
+    return -1;
+  PyObject *done = base_deque(j->st, item != NULL ? push : pull, target, item);
+  if (done == NULL)
+    return -1;
+  undo entry = {.what = item != NULL ? PUSHED : PULLED, .target = target, .index = end};
+  if (item == NULL)
+    entry.old = done;
+  else
+    Py_DECREF(done);
+  return journal_add(j, entry);
+}
+
+static int push_all(journal *j, PyObject *target, Py_ssize_t end, PyObject *deque) {
+  PyObject *items = deque == NULL ? NULL : PySequence_List(deque);
+  int failed = deque != NULL && (items == NULL || (end == 0 && PyList_Reverse(items) < 0)) ? -1 : 0;
+  for (Py_ssize_t i = 0; !failed && items != NULL && i < PyList_GET_SIZE(items); i++)
+    failed = move_end(j, target, end, PyList_GET_ITEM(items, i));
+  Py_XDECREF(items);
+  return failed;
+}
+
+// First what was taken from both ends, so that one with a maxlen never has too many.
+static int apply_deque(state *st, node *n, journal *j) {
+  overlay *o = n->pending;
+  PyObject *target = n->target, *index, *value;
+  PySequenceMethods *base = st->builtin[FAMILY_DEQUE]->tp_as_sequence;
+  if (Py_SIZE(target) < o->keep) {
+    PyErr_SetString(PyExc_RuntimeError,
+                    "a deque of the context became shorter while a process was changing it; "
+                    "change it through processes or edit() only");
+    return -1;
+  }
+  while (Py_SIZE(target) > o->keep)
+    if (move_end(j, target, 1, NULL) < 0)
+      return -1;
+  for (Py_ssize_t i = 0; i < o->skip; i++)
+    if (move_end(j, target, 0, NULL) < 0)
+      return -1;
+  Py_ssize_t pos = 0;
+  while (o->changed != NULL && PyDict_Next(o->changed, &pos, &index, &value)) {
+    Py_ssize_t i = PyLong_AsSsize_t(index) - o->skip;
+    undo entry = {.what = PLACE, .target = target, .index = i};
+    if ((entry.old = base->sq_item(target, i)) == NULL || journal_add(j, entry) < 0 ||
+        base->sq_ass_item(target, i, value) < 0)
+      return -1;
+  }
+  return push_all(j, target, 0, o->left) < 0 ? -1 : push_all(j, target, 1, o->added);
+}
+
 _Thread_local int apply_depth;
 
 int apply_all(core *c, state *st, journal **before) {
@@ -310,6 +403,7 @@ int apply_all(core *c, state *st, journal **before) {
     PyErr_NoMemory();
     return -1;
   }
+  j->st = st;
   int failed = 0;
   apply_depth++; // a setter may run a process of another engine
   for (size_t i = 0; !failed && i < c->n_dirty; i++) {
@@ -322,7 +416,9 @@ int apply_all(core *c, state *st, journal **before) {
       failed = apply_dict(n, j, c->foreign);
     else if (n->kind == KIND_SET)
       failed = apply_set(n, j);
-    else if (n->pending->changed != NULL)
+    else if (n->kind == KIND_DEQUE)
+      failed = apply_deque(st, n, j);
+    if (!failed && n->pending->fields != NULL)
       failed = apply_object(st, n, j, c->foreign);
   }
   if (failed)

@@ -225,11 +225,14 @@ void core_release(core *c, node *n) {
 static int visit_overlay(overlay *o, visitproc visit, void *arg) {
   if (o == NULL)
     return 0;
+  Py_VISIT(o->fields);
   Py_VISIT(o->changed);
   Py_VISIT(o->added);
   Py_VISIT(o->dead);
   Py_VISIT(o->full);
+  Py_VISIT(o->left);
   Py_VISIT(o->reverse);
+  Py_VISIT(o->forward);
   return 0;
 }
 
@@ -338,6 +341,8 @@ int core_touch(core *c, node *n) {
     }
     if (n->kind == KIND_LIST)
       n->pending->keep = PyList_GET_SIZE(n->target);
+    else if (n->kind == KIND_DEQUE)
+      n->pending->keep = Py_SIZE(n->target);
     n->pinned = true;
   }
   return 0;

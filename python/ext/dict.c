@@ -1,7 +1,7 @@
 // dict.c: TrackedDict and FrozenDict, the views of a dict under an output and under an input.
 //
 // Keys are used as the objects they are: 1, "1" and "a.b" are three keys. Every value leaves
-// through value_of(), which wraps it. A key that is only an ancestor of something declared can be
+// through dict_value(), which wraps it. A key that is only an ancestor of something declared can be
 // walked through, but nothing else of the dict is seen.
 //
 // Calls that run Python code: __hash__ and __eq__ of keys and values, iteration of arguments.
@@ -22,7 +22,7 @@ static int readable(view *v) { return allowed(v, THEUS_MAY_READ, THEUS_TRY_ITERA
 static int writable(view *v) { return allowed(v, THEUS_MAY_WRITE, THEUS_TRY_MUTATE); }
 
 // 1 and *value new (wrapped), 0 if the key is missing, -1.
-static int value_of(view *v, PyObject *given_key, PyObject **value) {
+int dict_value(view *v, PyObject *given_key, PyObject **value) {
   *value = NULL;
   if (v->node == NULL) {
     errors_stale(v);
@@ -50,7 +50,7 @@ static int value_of(view *v, PyObject *given_key, PyObject **value) {
   return got;
 }
 
-static int set_value(view *v, PyObject *given_key, PyObject *value) {
+int dict_store(view *v, PyObject *given_key, PyObject *value) {
   if (v->node == NULL) {
     errors_stale(v);
     return -1;
@@ -187,8 +187,10 @@ static int iter_traverse(PyObject *op, visitproc visit, void *arg) {
 static void iter_dealloc(PyObject *op) {
   PyTypeObject *type = Py_TYPE(op);
   PyObject *dict = (PyObject *)((dict_iterator *)op)->dict;
+  dict_cursor at = ((dict_iterator *)op)->at;
   PyObject_GC_UnTrack(op);
   PyObject_GC_Del(op);
+  dict_stop(&at);
   Py_XDECREF(dict);
   Py_DECREF(type);
 }
@@ -223,7 +225,7 @@ static Py_ssize_t dict_length(PyObject *op) {
 
 static PyObject *dict_subscript(PyObject *op, PyObject *key) {
   PyObject *value;
-  if (value_of((view *)op, key, &value) == 0)
+  if (dict_value((view *)op, key, &value) == 0)
     PyErr_SetObject(PyExc_KeyError, key);
   return value;
 }
@@ -284,7 +286,7 @@ static PyObject *dict_get_method(PyObject *op, PyObject *const *args, Py_ssize_t
     return NULL;
   }
   PyObject *value;
-  if (value_of((view *)op, args[0], &value) == 0)
+  if (dict_value((view *)op, args[0], &value) == 0)
     return Py_NewRef(n == 2 ? args[1] : Py_None);
   return value;
 }
@@ -315,7 +317,7 @@ static PyObject *dict_repr(PyObject *op) {
 
 // New plain dict for an operand that is a dict or a dict view; NULL without an exception otherwise.
 static PyObject *as_dict(PyObject *operand) {
-  if (Py_TYPE(operand)->tp_repr == dict_repr)
+  if (view_of(operand, FAMILY_DICT))
     return dict_shallow((view *)operand);
   return PyDict_Check(operand) ? Py_NewRef(operand) : NULL;
 }
@@ -345,7 +347,7 @@ static PyObject *dict_or(PyObject *x, PyObject *y) {
 // ---- writing --------------------------------------------------------------------------------------
 
 static int dict_ass_subscript(PyObject *op, PyObject *key, PyObject *value) {
-  return set_value((view *)op, key, value);
+  return dict_store((view *)op, key, value);
 }
 
 static PyObject *dict_pop(PyObject *op, PyObject *const *args, Py_ssize_t n) {
@@ -358,12 +360,12 @@ static PyObject *dict_pop(PyObject *op, PyObject *const *args, Py_ssize_t n) {
   if (!(v->shape->bits & (THEUS_MAY_WRITE | THEUS_MAY_WALK)) && writable(v) < 0)
     return NULL;
   PyObject *value;
-  int there = value_of(v, args[0], &value);
+  int there = dict_value(v, args[0], &value);
   if (there == 0 && n == 2)
     return Py_NewRef(args[1]);
   if (there == 0)
     PyErr_SetObject(PyExc_KeyError, args[0]);
-  if (there > 0 && set_value(v, args[0], NULL) < 0)
+  if (there > 0 && dict_store(v, args[0], NULL) < 0)
     Py_CLEAR(value);
   return value;
 }
@@ -404,10 +406,10 @@ static PyObject *dict_setdefault(PyObject *op, PyObject *const *args, Py_ssize_t
     return NULL;
   }
   PyObject *value;
-  int there = value_of((view *)op, args[0], &value);
+  int there = dict_value((view *)op, args[0], &value);
   if (there != 0)
     return value;
-  if (set_value((view *)op, args[0], n == 2 ? args[1] : Py_None) < 0)
+  if (dict_store((view *)op, args[0], n == 2 ? args[1] : Py_None) < 0)
     return NULL;
   return dict_subscript(op, args[0]);
 }
@@ -428,7 +430,7 @@ static int set_all(view *v, PyObject *from) {
   while (PyDict_Next(from, &pos, &key, &value)) {
     Py_INCREF(key);
     Py_INCREF(value);
-    int failed = set_value(v, key, value);
+    int failed = dict_store(v, key, value);
     Py_DECREF(value);
     Py_DECREF(key);
     if (failed)
@@ -458,7 +460,7 @@ static int update_pairs(view *v, PyObject *from) {
     }
     failed = pair == NULL
                  ? -1
-                 : set_value(v, PyList_GET_ITEM(pair, 0), PyList_GET_ITEM(pair, 1));
+                 : dict_store(v, PyList_GET_ITEM(pair, 0), PyList_GET_ITEM(pair, 1));
     Py_XDECREF(pair);
     Py_DECREF(item);
   }
@@ -543,7 +545,8 @@ static PyType_Slot dict_slots[] = {
 };
 
 #define DICT_FLAGS                                                                                 \
-  (Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_MAPPING | Py_TPFLAGS_IMMUTABLETYPE)
+  (Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_MAPPING | Py_TPFLAGS_IMMUTABLETYPE |        \
+   Py_TPFLAGS_BASETYPE)
 
 PyType_Spec tracked_dict_spec = {
     .name = "theus._kernel.TrackedDict",

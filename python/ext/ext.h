@@ -48,6 +48,7 @@ typedef enum {
   KIND_LIST,
   KIND_DICT,
   KIND_SET,
+  KIND_DEQUE,
   KIND_OBJECT,      // instance of a Python class
   KIND_VIEW,        // one of ours
   KIND_UNSUPPORTED, // refused at the door, unless HEAVY
@@ -68,6 +69,17 @@ typedef struct {
 
 #define KIND_SLOTS 256
 
+// The built-in types behind containers; each has view types of its own.
+typedef enum {
+  FAMILY_LIST,
+  FAMILY_DICT,
+  FAMILY_ORDERED, // collections.OrderedDict
+  FAMILY_DEFAULT, // collections.defaultdict
+  FAMILY_SET,
+  FAMILY_DEQUE,
+  FAMILIES,
+} family;
+
 kind kind_of(state *st, PyObject *value);
 unsigned kind_facts(state *st, PyObject *object); // TYPE_FOREIGN ..., of an instance of a class
 int kind_is_plain_exact(PyObject *value);
@@ -77,15 +89,17 @@ int kind_is_plain_exact(PyObject *value);
 struct state {
   PyTypeObject *engine_type, *edit_type, *commit_type, *delta_type, *scope_type;
   PyTypeObject *context_view, *object_view;
-  PyTypeObject *tracked_list, *frozen_list, *tracked_dict, *frozen_dict;
-  PyTypeObject *tracked_set, *frozen_set;
-  PyTypeObject *list_iter, *dict_iter, *method_type;
+  PyTypeObject *builtin[FAMILIES];  // the type itself
+  PyTypeObject *counter;            // collections.Counter
+  PyTypeObject *exact[FAMILIES][2]; // its frozen and its tracked view
+  PyTypeObject *part[FAMILIES][2];  // the views of instances of its subclasses
+  PyTypeObject *list_iter, *dict_iter, *deque_iter, *method_type;
   PyObject *errors;                               // the module theus.errors
   PyObject *removed;                              // the tombstone: "deleted", which is not None
   PyObject *keys_view, *values_view, *items_view, *fields_type; // of theus._mapping
   PyObject *locked_mixin;                         // LockedContextMixin, NULL until the first engine
   PyObject *s_domain_ctx, *s_global_ctx, *s_local, *s_log, *s_class, *s_setattr, *s_delattr;
-  PyObject *s_dict, *s_getattr, *s_edit, *s_resolve, *s_lock_manager;
+  PyObject *s_dict, *s_getattr, *s_edit, *s_resolve, *s_lock_manager, *s_default_factory;
   PyTypeObject *process_type, *heavy_type, *tensor_type, *memory_type;
   destructor python_dealloc;                      // what every class written in Python has
   PyObject *module;                               // borrowed: the one whose state this is
@@ -209,6 +223,7 @@ struct scope {
     view *view;     // owned
   } layers[2];      // cache of the context view
   PyObject *local, *log;
+  struct twin_frame *twins; // twins in use, innermost first
   lent lent[MAX_LENT]; // the last of them, in a ring
   unsigned n_lent;     // all of them
 };
@@ -227,21 +242,26 @@ PyObject *driver_execute(engine *e, process *p, PyObject *const *kwargs, PyObjec
 
 // overlay: what is pending for one object. Nothing in it has reached the object.
 //
-//   object  changed: name -> value | removed
+//   every   fields: attribute -> value | removed
 //   dict    changed: key of the base -> new value       added: new keys in order
 //           dead: keys of the base that are gone        hidden: the whole base is gone
 //           (a key deleted and set again is dead and added, so it moves to the end, as in dict)
 //   set     added and dead elements, hidden as in a dict
 //   list    the base up to keep, with changed: index -> value, then added, a list;
 //           or full: a list that replaced everything
+//   deque   left, then the base from skip up to keep, with changed: index -> value, then added;
+//           left and added are deques
 struct overlay {
+  PyObject *fields;
   PyObject *changed;
   PyObject *added;
   PyObject *dead;
   PyObject *full;
+  PyObject *left;
   PyObject *reverse; // dict: iterator over the base from its end, for popitem; set: for pop
+  PyObject *forward; // dict: iterator over the base from its beginning, for popitem(last=False)
   overlay *next;     // while it waits to be freed
-  Py_ssize_t keep;
+  Py_ssize_t skip, keep;
   uint32_t structure; // grows when keys or length change: iterators watch it
   bool hidden;
 };
@@ -327,13 +347,16 @@ int dict_clear(core *c, node *n);
 // The item popitem would take: 1 and both new, 0 if empty, -1. Taking it is a call of its own; if
 // that never comes, dict_forget_last makes the next search begin at the end again.
 int dict_last(core *c, node *n, PyObject **key, PyObject **value);
+int dict_first(core *c, node *n, PyObject **key, PyObject **value); // the same from the beginning
 int dict_drop_last(core *c, node *n, PyObject *key); // 1, 0 it is gone, -1
 void dict_forget_last(node *n);
 Py_ssize_t dict_len(node *n);
 typedef struct {
+  PyObject *walk; // owned: iterator over the base, if it keeps an order of its own
   Py_ssize_t pos;
   int phase;
 } dict_cursor;
+void dict_stop(dict_cursor *at); // releases what the cursor holds; at the end of every walk
 int dict_next(core *c, node *n, dict_cursor *at, PyObject **key, PyObject **value); // new refs
 
 // Sets (pending_set.c), through the overlay.
@@ -352,6 +375,38 @@ int list_set(core *c, node *n, Py_ssize_t i, PyObject *value);
 int list_append(core *c, node *n, PyObject *value);
 int list_drop_last(core *c, node *n);
 PyObject *list_full(core *c, node *n); // new: the pending list itself, to be changed in place
+
+// Deques (pending_deque.c), through the overlay. left: at the left end.
+Py_ssize_t deque_len(node *n);
+PyObject *deque_get(state *st, node *n, Py_ssize_t i); // new; NULL with IndexError
+int deque_set(core *c, state *st, node *n, Py_ssize_t i, PyObject *value);
+int deque_push(core *c, state *st, node *n, bool left, PyObject *value);
+PyObject *deque_pull(core *c, state *st, node *n, bool left); // new; NULL with IndexError
+int deque_rotate(core *c, state *st, node *n, Py_ssize_t by);
+int deque_clear(core *c, node *n);
+typedef struct {
+  PyObject *left, *base, *added; // owned iterators
+  Py_ssize_t at;
+} deque_cursor;
+int deque_start(state *st, node *n, deque_cursor *at);
+PyObject *deque_next(node *n, deque_cursor *at); // new; NULL without an exception at the end
+void deque_stop(deque_cursor *at);
+
+// The containers behind the views, past whatever their class overrides (base.c).
+family base_family(state *st, PyObject *container);
+bool base_is_exact(state *st, PyObject *container); // not an instance of a subclass
+PyObject *base_blank(state *st, PyObject *container); // new: empty, of the same class
+int base_set_item(PyObject *dict, PyObject *key, PyObject *value);
+int base_del_item(PyObject *dict, PyObject *key);
+int base_clear_dict(PyObject *dict);
+PyObject *base_copy_dict(PyObject *dict); // new plain dict in the same order
+int base_update_dict(PyObject *dict, PyObject *from);
+PyObject *base_keys(PyObject *dict, bool reversed); // new iterator
+// New: a method of a type, called on self; arg may be NULL.
+PyObject *base_call(PyTypeObject *type, const char *method, PyObject *self, PyObject *arg);
+PyObject *base_deque(state *st, const char *method, PyObject *deque, PyObject *arg); // new
+PyObject *base_maxlen(state *st, PyObject *deque);                                   // new
+PyObject *base_factory(state *st, PyObject *defaultdict);                            // new
 
 // Commit (apply.c).
 typedef struct journal journal; // what was there before; its release may run destructors
@@ -399,6 +454,7 @@ int view_traverse(PyObject *self, visitproc visit, void *arg);
 int view_clear(PyObject *self);
 PyObject *view_repr_stale(view *v);
 bool view_is(state *st, PyObject *value);
+bool view_of(PyObject *value, family f); // a view of that kind of container, or of a subclass of it
 PyObject *view_new_refused(PyTypeObject *type, PyObject *args, PyObject *kw);
 PyObject *view_reduce(PyObject *self, PyObject *unused);
 PyObject *view_copy(PyObject *self, PyObject *unused);
@@ -443,6 +499,7 @@ PyObject *tensor_of(state *st, PyObject *value); // new, a buffer; NULL without 
 // ---- types ---------------------------------------------------------------------------------------
 
 PyObject *method_new(state *st, PyObject *func, view *self); // a method bound to a view
+PyObject *method_new_twin(state *st, PyObject *func, view *self); // ... that runs on a twin of it
 PyObject *object_self(view *v);                               // new: v with the rights of self
 PyObject *object_strip(state *st, PyObject *steals);          // the inverse, for what a method returns
 PyObject *fields_mapping(view *v); // new read-only mapping of the fields a view shows: __dict__
@@ -450,6 +507,18 @@ PyObject *fields_dir(PyObject *op, PyObject *unused);
 PyObject *list_shallow(view *v); // new list of wrapped elements
 PyObject *dict_shallow(view *v); // new dict of wrapped values
 PyObject *set_shallow(view *v);  // new set of wrapped elements
+PyObject *deque_shallow(view *v); // new deque of wrapped elements
+// Items of a dict's view as user code reads and writes them. 1 and *value new, 0: missing, -1.
+int dict_value(view *v, PyObject *key, PyObject **value);
+int dict_store(view *v, PyObject *key, PyObject *value); // NULL deletes
+int object_store(view *v, PyObject *name, PyObject *value); // an attribute, past its class
+PyObject *default_factory(view *v);                         // new
+
+// Code of a subclass of a container, which wants a real instance as its self (twin.c).
+typedef PyObject *(*twin_body)(PyObject *twin, void *arg);
+PyObject *twin_run(view *v, twin_body body, void *arg);
+PyObject *twin_shallow(view *v);               // new built-in container of wrapped elements
+PyObject *twin_self(scope *s, PyObject *value); // borrowed: what stands behind a twin in use, or NULL
 PyObject *delta_new(state *st, PyObject *path, uint16_t op, PyObject *value, PyObject *old,
                     PyObject *target, PyObject *key);
 PyObject *commit_new(state *st, uint64_t version, PyObject *process, PyObject *writes);
@@ -458,6 +527,10 @@ extern PyType_Spec context_spec, object_spec, method_spec, heavy_spec, tensor_sp
 extern PyType_Spec tracked_list_spec, frozen_list_spec, list_iter_spec;
 extern PyType_Spec tracked_set_spec, frozen_set_spec;
 extern PyType_Spec tracked_dict_spec, frozen_dict_spec, dict_iter_spec;
+extern PyType_Spec tracked_deque_spec, frozen_deque_spec, deque_iter_spec;
+extern PyType_Spec tracked_ordered_spec, frozen_ordered_spec;
+extern PyType_Spec tracked_default_spec, frozen_default_spec;
+extern PyType_Spec part_spec, set_part_spec; // instances of subclasses of containers
 
 #define METHOD(f) ((PyCFunction)(void (*)(void))(f))
 

@@ -51,8 +51,8 @@ static PyObject *visible(view *v) {
     Py_XDECREF(dict);
   }
   Py_DECREF(target);
-  if (!failed && v->node != NULL && v->node->pending != NULL && v->node->pending->changed != NULL)
-    failed = add_all(v, names, v->node->pending->changed, false);
+  if (!failed && v->node != NULL && v->node->pending != NULL && v->node->pending->fields != NULL)
+    failed = add_all(v, names, v->node->pending->fields, false);
   if (failed)
     Py_CLEAR(names);
   return names;

@@ -299,6 +299,7 @@ PyObject *heavy_wrap(view *parent, shape *s, PyObject *value, PyObject *key, Py_
   case KIND_LIST:
   case KIND_DICT:
   case KIND_SET:
+  case KIND_DEQUE:
   case KIND_OBJECT:
   case KIND_VIEW:
   case KIND_ERROR:

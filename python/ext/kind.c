@@ -54,29 +54,30 @@ static bool is_immutable_builtin(PyTypeObject *t) {
   return t == Py_TYPE(Py_None) || t == Py_TYPE(Py_NotImplemented);
 }
 
-// Whether instances are laid out by Python alone: a class statement over object. A class made in
-// C may look like one, but needs more room than a class statement gives its slots, its __dict__
+// What a class statement, or several, were written over: borrowed; t itself if it is no such class.
+// Their instances are laid out by Python alone. A class made in C may look like one, but needs more room than a class statement gives its slots, its __dict__
 // and its weak references.
-static bool is_python_class(state *st, PyTypeObject *t) {
+static PyTypeObject *python_base(state *st, PyTypeObject *t) {
   for (; t->tp_dealloc == st->python_dealloc; t = t->tp_base) {
     PyObject *slots = ((PyHeapTypeObject *)t)->ht_slots;
     Py_ssize_t named = slots == NULL ? 0 : PyTuple_GET_SIZE(slots);
     if (t->tp_basicsize - t->tp_base->tp_basicsize > (named + 2) * (Py_ssize_t)sizeof(PyObject *))
-      return false;
+      break;
   }
-  return t == &PyBaseObject_Type;
+  return t;
 }
 
 static kind classify(state *st, PyObject *value) {
   PyTypeObject *t = Py_TYPE(value);
   if (view_is(st, value))
     return KIND_VIEW;
-  if (t == &PyList_Type)
-    return KIND_LIST;
-  if (t == &PyDict_Type)
-    return KIND_DICT;
-  if (t == &PySet_Type)
-    return KIND_SET;
+  PyTypeObject *base = python_base(st, t);
+  for (family f = 0; f < FAMILIES; f++)
+    if (base == st->builtin[f])
+      return f == FAMILY_LIST    ? KIND_LIST
+             : f == FAMILY_SET   ? KIND_SET
+             : f == FAMILY_DEQUE ? KIND_DEQUE
+                                 : KIND_DICT;
   if (PyType_IsSubtype(t, &PyTuple_Type))
     return KIND_TUPLE;
   if (PyType_IsSubtype(t, &PyFrozenSet_Type))
@@ -94,7 +95,7 @@ static kind classify(state *st, PyObject *value) {
     return KIND_ERROR;
   if (listed)
     return KIND_PLAIN;
-  return is_python_class(st, t) ? KIND_OBJECT : KIND_UNSUPPORTED;
+  return base == &PyBaseObject_Type ? KIND_OBJECT : KIND_UNSUPPORTED;
 }
 
 static bool is_frozen_dataclass(PyTypeObject *type) {
@@ -155,7 +156,7 @@ kind kind_of(state *st, PyObject *value) {
   bool per_value = t == &PyCFunction_Type || t == &PyMethod_Type;
   if (k != KIND_ERROR && !per_value)
     *slot = (kind_slot){t, t->tp_version_tag, (uint8_t)k,
-                        k == KIND_OBJECT ? (uint8_t)facts_of(st, t) : 0};
+                        k >= KIND_LIST && k <= KIND_OBJECT ? (uint8_t)facts_of(st, t) : 0};
   return k;
 }
 

@@ -197,7 +197,7 @@ static PyObject *list_repr(PyObject *op) {
 // New reference to a plain list for an operand that is a list or a list view; NULL without an
 // exception for anything else.
 static PyObject *as_list(PyObject *operand) {
-  if (Py_TYPE(operand)->tp_repr == list_repr)
+  if (view_of(operand, FAMILY_LIST))
     return list_shallow((view *)operand);
   return PyList_Check(operand) ? Py_NewRef(operand) : NULL;
 }
@@ -616,13 +616,15 @@ static PyType_Slot list_slots[] = {
     {Py_sq_contains, list_contains},
     {Py_sq_repeat, list_repeat},
     {Py_sq_inplace_concat, list_inplace_concat},
+    {Py_nb_inplace_add, list_inplace_concat},
     {Py_sq_inplace_repeat, list_inplace_repeat},
     {Py_nb_add, list_concat},
     {0, NULL},
 };
 
 #define LIST_FLAGS                                                                                 \
-  (Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_SEQUENCE | Py_TPFLAGS_IMMUTABLETYPE)
+  (Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_SEQUENCE | Py_TPFLAGS_IMMUTABLETYPE |       \
+   Py_TPFLAGS_BASETYPE)
 
 PyType_Spec tracked_list_spec = {
     .name = "theus._kernel.TrackedList",

@@ -7,7 +7,21 @@ typedef struct {
   vectorcallfunc call;
   PyObject *func; // owned
   view *self;     // owned: has the rights of self
+  bool on_twin;   // func runs on a twin of what self shows
 } method;
+
+typedef struct {
+  PyObject *func, *const *args;
+  Py_ssize_t n;
+  PyObject *kwnames;
+} arguments;
+
+// The arguments follow a free place for self.
+static PyObject *run(PyObject *twin, void *arg) {
+  arguments *a = arg;
+  ((PyObject **)a->args)[0] = twin;
+  return PyObject_Vectorcall(a->func, a->args, (size_t)a->n + 1, a->kwnames);
+}
 
 static PyObject *method_call(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *kwnames) {
   method *m = (method *)op;
@@ -25,7 +39,8 @@ static PyObject *method_call(PyObject *op, PyObject *const *args, size_t nargsf,
   if (total > 0)
     memcpy(stack + 1, args, (size_t)total * sizeof(PyObject *));
   PyObject *held = Py_NewRef(op); // the call may drop the last reference to this method
-  PyObject *result = PyObject_Vectorcall(m->func, stack, (size_t)n + 1, kwnames);
+  arguments given = {m->func, stack, n, kwnames};
+  PyObject *result = m->on_twin ? twin_run(m->self, run, &given) : run(stack[0], &given);
   Py_DECREF(held);
   if (stack != small)
     PyMem_Free(stack);
@@ -39,8 +54,16 @@ PyObject *method_new(state *st, PyObject *func, view *self) {
   m->call = method_call;
   m->func = Py_NewRef(func);
   m->self = (view *)Py_NewRef((PyObject *)self);
+  m->on_twin = false;
   PyObject_GC_Track((PyObject *)m);
   return (PyObject *)m;
+}
+
+PyObject *method_new_twin(state *st, PyObject *func, view *self) {
+  PyObject *m = method_new(st, func, self);
+  if (m != NULL)
+    ((method *)m)->on_twin = true;
+  return m;
 }
 
 static int method_traverse(PyObject *op, visitproc visit, void *arg) {

@@ -121,6 +121,7 @@ static int intern_names(state *st) {
       {&st->s_delattr, "__delattr__"},   {&st->s_dict, "__dict__"},
       {&st->s_getattr, "__getattr__"},   {&st->s_edit, "edit"},
       {&st->s_resolve, "_resolve"},      {&st->s_lock_manager, "_lock_manager"},
+      {&st->s_default_factory, "default_factory"},
   };
   for (size_t i = 0; i < Py_ARRAY_LENGTH(names); i++)
     if ((*names[i].slot = PyUnicode_InternFromString(names[i].text)) == NULL)
@@ -145,6 +146,64 @@ static int import_views(state *st) {
              ? -1 : 0;
 }
 
+// New: the type of a module, NULL with an exception.
+static PyTypeObject *builtin_type(const char *module, const char *name) {
+  PyObject *in = PyImport_ImportModule(module);
+  PyObject *type = in == NULL ? NULL : PyObject_GetAttrString(in, name);
+  Py_XDECREF(in);
+  if (type != NULL && !PyType_Check(type)) {
+    PyErr_Format(PyExc_TypeError, "%s.%s is not a type", module, name);
+    Py_CLEAR(type);
+  }
+  return (PyTypeObject *)type;
+}
+
+static int find_builtins(state *st) {
+  st->builtin[FAMILY_LIST] = (PyTypeObject *)Py_NewRef((PyObject *)&PyList_Type);
+  st->builtin[FAMILY_DICT] = (PyTypeObject *)Py_NewRef((PyObject *)&PyDict_Type);
+  st->builtin[FAMILY_ORDERED] = (PyTypeObject *)Py_NewRef((PyObject *)&PyODict_Type);
+  st->builtin[FAMILY_SET] = (PyTypeObject *)Py_NewRef((PyObject *)&PySet_Type);
+  st->builtin[FAMILY_DEFAULT] = builtin_type("_collections", "defaultdict");
+  st->builtin[FAMILY_DEQUE] = builtin_type("_collections", "deque");
+  st->counter = builtin_type("collections", "Counter");
+  return st->counter == NULL || st->builtin[FAMILY_DEFAULT] == NULL || st->builtin[FAMILY_DEQUE] == NULL ? -1 : 0;
+}
+
+// The view types of containers. Those of a dict's relatives derive from those of dict.
+static const struct {
+  PyType_Spec *frozen, *tracked;
+  bool derived;
+} CONTAINERS[FAMILIES] = {
+    [FAMILY_LIST] = {&frozen_list_spec, &tracked_list_spec, false},
+    [FAMILY_DICT] = {&frozen_dict_spec, &tracked_dict_spec, false},
+    [FAMILY_ORDERED] = {&frozen_ordered_spec, &tracked_ordered_spec, true},
+    [FAMILY_DEFAULT] = {&frozen_default_spec, &tracked_default_spec, true},
+    [FAMILY_SET] = {&frozen_set_spec, &tracked_set_spec, false},
+    [FAMILY_DEQUE] = {&frozen_deque_spec, &tracked_deque_spec, false},
+};
+
+static PyTypeObject *derive(PyObject *module, PyType_Spec *spec, PyTypeObject *base) {
+  return (PyTypeObject *)PyType_FromModuleAndSpec(module, spec, (PyObject *)base);
+}
+
+static int add_containers(PyObject *module, state *st) {
+  for (family f = 0; f < FAMILIES; f++)
+    for (int tracked = 0; tracked < 2; tracked++) {
+      PyType_Spec *spec = tracked ? CONTAINERS[f].tracked : CONTAINERS[f].frozen;
+      PyTypeObject *base = CONTAINERS[f].derived ? st->exact[FAMILY_DICT][tracked] : NULL;
+      st->exact[f][tracked] = derive(module, spec, base);
+      if (st->exact[f][tracked] == NULL || PyModule_AddType(module, st->exact[f][tracked]) < 0)
+        return -1;
+      PyType_Spec *part = f == FAMILY_SET ? &set_part_spec : &part_spec;
+      if ((st->part[f][tracked] = derive(module, part, st->exact[f][tracked])) == NULL)
+        return -1;
+    }
+  for (family f = 0; f < FAMILIES; f++) // ours are derived: nobody else may
+    for (int tracked = 0; tracked < 2; tracked++)
+      st->exact[f][tracked]->tp_flags &= ~Py_TPFLAGS_BASETYPE;
+  return 0;
+}
+
 static int kernel_exec(PyObject *module) {
   state *st = state_in(module);
   if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
@@ -154,7 +213,7 @@ static int kernel_exec(PyObject *module) {
     return -1;
   }
   st->module = module;
-  if (intern_names(st) < 0 || import_views(st) < 0 ||
+  if (intern_names(st) < 0 || import_views(st) < 0 || find_builtins(st) < 0 ||
       (st->removed = PyObject_CallNoArgs((PyObject *)&PyBaseObject_Type)) == NULL ||
       PyModule_AddIntConstant(module, "ABI_VERSION", THEUS_ABI_VERSION) < 0)
     return -1;
@@ -164,12 +223,8 @@ static int kernel_exec(PyObject *module) {
                  add_type(module, &st->process_type, &process_spec, false) < 0 ||
                  add_type(module, &st->context_view, &context_spec, true) < 0 ||
                  add_type(module, &st->object_view, &object_spec, true) < 0 ||
-                 add_type(module, &st->tracked_list, &tracked_list_spec, true) < 0 ||
-                 add_type(module, &st->frozen_list, &frozen_list_spec, true) < 0 ||
-                 add_type(module, &st->tracked_dict, &tracked_dict_spec, true) < 0 ||
-                 add_type(module, &st->frozen_dict, &frozen_dict_spec, true) < 0 ||
-                 add_type(module, &st->tracked_set, &tracked_set_spec, true) < 0 ||
-                 add_type(module, &st->frozen_set, &frozen_set_spec, true) < 0 ||
+                 add_containers(module, st) < 0 ||
+                 add_type(module, &st->deque_iter, &deque_iter_spec, false) < 0 ||
                  add_type(module, &st->list_iter, &list_iter_spec, false) < 0 ||
                  add_type(module, &st->dict_iter, &dict_iter_spec, false) < 0 ||
                  add_type(module, &st->method_type, &method_spec, false) < 0 ||
@@ -187,11 +242,10 @@ static size_t owned(state *st, PyObject **refs[]) {
   PyObject **all[] = {
       (PyObject **)&st->engine_type,  (PyObject **)&st->edit_type,    (PyObject **)&st->commit_type,
       (PyObject **)&st->delta_type,   (PyObject **)&st->scope_type,   (PyObject **)&st->context_view,
-      (PyObject **)&st->object_view,  (PyObject **)&st->tracked_list, (PyObject **)&st->frozen_list,
-      (PyObject **)&st->tracked_dict, (PyObject **)&st->frozen_dict,  (PyObject **)&st->list_iter,
+      (PyObject **)&st->object_view,  (PyObject **)&st->deque_iter,   (PyObject **)&st->list_iter,
       (PyObject **)&st->dict_iter,    (PyObject **)&st->method_type,  (PyObject **)&st->process_type,
       (PyObject **)&st->tensor_type,  (PyObject **)&st->memory_type,
-      (PyObject **)&st->heavy_type,   (PyObject **)&st->tracked_set,  (PyObject **)&st->frozen_set,
+      (PyObject **)&st->heavy_type,   (PyObject **)&st->counter,      &st->s_default_factory,
       &st->errors,                    &st->removed,                   &st->keys_view,
       &st->fields_type,               &st->values_view,               &st->items_view,
       &st->locked_mixin,
@@ -200,11 +254,19 @@ static size_t owned(state *st, PyObject **refs[]) {
       &st->s_setattr,                 &st->s_delattr,                 &st->s_dict,
       &st->s_getattr,                 &st->s_edit,                    &st->s_resolve,
   };
+  size_t n = Py_ARRAY_LENGTH(all);
   memcpy(refs, all, sizeof(all));
-  return Py_ARRAY_LENGTH(all);
+  for (family f = 0; f < FAMILIES; f++) {
+    refs[n++] = (PyObject **)&st->builtin[f];
+    for (int tracked = 0; tracked < 2; tracked++) {
+      refs[n++] = (PyObject **)&st->exact[f][tracked];
+      refs[n++] = (PyObject **)&st->part[f][tracked];
+    }
+  }
+  return n;
 }
 
-#define MAX_OWNED 64
+#define MAX_OWNED (64 + 5 * FAMILIES)
 
 static int kernel_traverse(PyObject *module, visitproc visit, void *arg) {
   PyObject **refs[MAX_OWNED];

@@ -30,7 +30,7 @@ PyObject *object_self(view *v) {
 }
 
 PyObject *object_strip(state *st, PyObject *steals) {
-  if (steals == NULL || Py_TYPE(steals) != st->object_view || !((view *)steals)->self)
+  if (steals == NULL || !view_is(st, steals) || !((view *)steals)->self)
     return steals;
   view *v = (view *)steals;
   PyObject *bare = v->node == NULL ? errors_stale(v)
@@ -365,6 +365,43 @@ static int set_field(view *v, shape *s, PyObject *name, PyObject *value) {
   return failed;
 }
 
+static void deny_assigning(view *v, shape *s, PyObject *name, PyObject *value) {
+  bool frozen = (v->shape->bits & THEUS_MAY_READ) && !(s->bits & THEUS_MAY_WRITE);
+  view_deny(v,
+            frozen          ? THEUS_TRY_MUTATE
+            : value == NULL ? THEUS_TRY_DELETE
+                            : THEUS_TRY_WRITE,
+            THEUS_ATTR, name, 0, frozen ? Py_TYPE(v->node->target)->tp_name : "");
+}
+
+static int store(view *v, shape *s, PyObject *descr, PyObject *name, PyObject *value) {
+  if (check_assignable(STATE(v), v->node->target, descr, name) < 0)
+    return -1;
+  VIEW_CHECK_INT(v); // looking at the class ran user code
+  PyObject *given = value == NULL ? NULL : unwrap(v, s, value, THEUS_ATTR, name, 0);
+  if (value != NULL && given == NULL)
+    return -1;
+  int failed = s->zone == THEUS_HEAVY ? set_heavy(v, s, name, given) : set_field(v, s, name, given);
+  Py_XDECREF(given);
+  return failed;
+}
+
+// Without the class' own say, and with the rights of its methods.
+int object_store(view *v, PyObject *name, PyObject *value) {
+  VIEW_CHECK_INT(v);
+  shape *s = shape_attr(v->scope->engine, v->shape, name);
+  if (s == NULL)
+    return -1;
+  if (!(s->bits & THEUS_MAY_WRITE)) {
+    deny_assigning(v, s, name, value);
+    return -1;
+  }
+  PyObject *descr = Py_XNewRef(_PyType_Lookup(Py_TYPE(v->node->target), name));
+  int failed = store(v, s, descr, name, value);
+  Py_XDECREF(descr);
+  return failed;
+}
+
 static int object_setattro(PyObject *op, PyObject *name, PyObject *value) {
   view *v = (view *)op;
   VIEW_CHECK_INT(v);
@@ -374,31 +411,14 @@ static int object_setattro(PyObject *op, PyObject *name, PyObject *value) {
   if (s == NULL)
     return -1;
   if (!(s->bits & THEUS_MAY_WRITE) || ((s->bits & THEUS_IS_PRIVATE) && !v->self)) {
-    bool frozen = (v->shape->bits & THEUS_MAY_READ) && !(s->bits & THEUS_MAY_WRITE);
-    view_deny(v,
-              frozen          ? THEUS_TRY_MUTATE
-              : value == NULL ? THEUS_TRY_DELETE
-                              : THEUS_TRY_WRITE,
-              THEUS_ATTR, name, 0, frozen ? Py_TYPE(v->node->target)->tp_name : "");
+    deny_assigning(v, s, name, value);
     return -1;
   }
   PyObject *target = Py_NewRef(v->node->target);
   PyObject *descr = Py_XNewRef(_PyType_Lookup(Py_TYPE(target), name));
   int done = set_property(v, descr, name, value);
-  if (done == 0 && (done = check_assignable(STATE(v), target, descr, name)) == 0 &&
-      v->node == NULL) { // looking at the class ran user code
-    errors_stale(v);
-    done = -1;
-  }
-  if (done == 0) {
-    PyObject *given = value == NULL ? NULL : unwrap(v, s, value, THEUS_ATTR, name, 0);
-    if (value != NULL && given == NULL)
-      done = -1;
-    else
-      done = s->zone == THEUS_HEAVY ? set_heavy(v, s, name, value == NULL ? NULL : given)
-                                    : set_field(v, s, name, given);
-    Py_XDECREF(given);
-  }
+  if (done == 0)
+    done = store(v, s, descr, name, value);
   Py_XDECREF(descr);
   Py_DECREF(target);
   return done < 0 ? -1 : 0;

@@ -145,10 +145,10 @@ int dict_clear(core *c, node *n) {
   int failed = core_touch(c, n);
   if (!failed) {
     overlay *o = n->pending;
-    PyObject *dying[] = {o->reverse, o->changed, o->dead, o->added};
+    PyObject *dying[] = {o->reverse, o->forward, o->changed, o->dead, o->added};
     o->hidden = true;
     o->structure++;
-    o->reverse = o->changed = o->dead = o->added = NULL;
+    o->reverse = o->forward = o->changed = o->dead = o->added = NULL;
     for (size_t i = 0; i < Py_ARRAY_LENGTH(dying); i++)
       Py_XDECREF(dying[i]);
   }
@@ -174,6 +174,26 @@ static PyObject *last_key(PyObject *dict) {
   return key;
 }
 
+// The next key of the base that is still there. 1 and both new, 0, -1.
+static int walk(node *n, PyObject **slot, bool reversed, PyObject **key, PyObject **value) {
+  if (*slot == NULL) {
+    PyObject *keys = base_keys(n->target, reversed);
+    if (keys == NULL)
+      return -1;
+    Py_XSETREF(*slot, keys);
+  }
+  PyObject *keys = Py_NewRef(*slot);
+  int there = 0;
+  while (there == 0 && (*key = PyIter_Next(keys)) != NULL) {
+    there = contains(n->pending->dead, *key);
+    there = there < 0 ? -1 : there ? 0 : get(n, *key, value);
+    if (there == 0)
+      Py_CLEAR(*key);
+  }
+  Py_DECREF(keys);
+  return there == 0 && PyErr_Occurred() ? -1 : there;
+}
+
 // The base is walked from its end by an iterator that the overlay keeps, so that popping all of a
 // large dict stays linear.
 static int last(core *c, node *n, PyObject **key, PyObject **value) {
@@ -189,19 +209,7 @@ static int last(core *c, node *n, PyObject **key, PyObject **value) {
   }
   if (dict_len(n) == 0)
     return 0;
-  if (o->reverse == NULL) {
-    PyObject *reverse = PyObject_CallMethod(n->target, "__reversed__", NULL);
-    if (reverse == NULL)
-      return -1;
-    Py_XSETREF(o->reverse, reverse);
-  }
-  PyObject *reverse = Py_NewRef(o->reverse);
-  int there = 0;
-  while (there == 0 && (*key = PyIter_Next(reverse)) != NULL)
-    if ((there = get(n, *key, value)) == 0)
-      Py_CLEAR(*key);
-  Py_DECREF(reverse);
-  return there == 0 && PyErr_Occurred() ? -1 : there;
+  return walk(n, &o->reverse, true, key, value);
 }
 
 int dict_last(core *c, node *n, PyObject **key, PyObject **value) {
@@ -235,8 +243,10 @@ static int drop_last(core *c, node *n, PyObject *key) {
 }
 
 void dict_forget_last(node *n) {
-  if (n->pending != NULL)
+  if (n->pending != NULL) {
     Py_CLEAR(n->pending->reverse);
+    Py_CLEAR(n->pending->forward);
+  }
 }
 
 int dict_drop_last(core *c, node *n, PyObject *key) {
@@ -246,12 +256,54 @@ int dict_drop_last(core *c, node *n, PyObject *key) {
   return there;
 }
 
+// The same from the beginning, for OrderedDict.
+static int first(core *c, node *n, PyObject **key, PyObject **value) {
+  if (core_touch(c, n) < 0)
+    return -1;
+  overlay *o = n->pending;
+  int there = o->hidden ? 0 : walk(n, &o->forward, false, key, value);
+  Py_ssize_t pos = 0;
+  if (there != 0 || o->added == NULL || !PyDict_Next(o->added, &pos, key, value))
+    return there;
+  Py_INCREF(*key);
+  Py_INCREF(*value);
+  return 1;
+}
+
+int dict_first(core *c, node *n, PyObject **key, PyObject **value) {
+  *key = *value = NULL;
+  core_enter(c);
+  int there = first(c, n, key, value);
+  core_exit(c);
+  if (there <= 0) {
+    Py_CLEAR(*key);
+    Py_CLEAR(*value);
+  }
+  return there;
+}
+
+// The next key and value of the base, borrowed; 1, 0, -1.
+static int base_next(node *n, dict_cursor *at, PyObject **key, PyObject **value) {
+  if (!PyODict_Check(n->target))
+    return PyDict_Next(n->target, &at->pos, key, value);
+  if (at->walk == NULL && (at->walk = base_keys(n->target, false)) == NULL)
+    return -1;
+  if ((*key = PyIter_Next(at->walk)) == NULL)
+    return PyErr_Occurred() ? -1 : 0;
+  Py_DECREF(*key); // the base holds it
+  *value = PyDict_GetItemWithError(n->target, *key);
+  return *value != NULL ? 1 : PyErr_Occurred() ? -1 : 0;
+}
+
+void dict_stop(dict_cursor *at) { Py_CLEAR(at->walk); }
+
 // First the base without its dead keys, then what was added.
 static int next(node *n, dict_cursor *at, PyObject **key, PyObject **value) {
   overlay *o = n->pending;
   PyObject *k, *v;
   if (at->phase == 0) {
-    while ((o == NULL || !o->hidden) && PyDict_Next(n->target, &at->pos, &k, &v)) {
+    int more = 0;
+    while ((o == NULL || !o->hidden) && (more = base_next(n, at, &k, &v)) > 0) {
       *key = Py_NewRef(k);
       *value = Py_NewRef(v);
       if (o == NULL)
@@ -271,6 +323,8 @@ static int next(node *n, dict_cursor *at, PyObject **key, PyObject **value) {
       Py_CLEAR(*key);
       Py_CLEAR(*value);
     }
+    if (more < 0)
+      return -1;
     at->phase = 1;
     at->pos = 0;
   }

@@ -142,7 +142,7 @@ static PyObject *any(core *c, node *n) {
   }
   for (int round = 0; round < 2; round++) { // an element that died and lived again may lie behind
     if (o->reverse == NULL) {
-      PyObject *it = PyObject_GetIter(n->target);
+      PyObject *it = PySet_Type.tp_iter(n->target);
       if (it == NULL)
         return NULL;
       Py_XSETREF(o->reverse, it);
@@ -172,7 +172,15 @@ PyObject *set_any(core *c, node *n) {
 // New list of the elements, in the order the set would show them.
 static PyObject *elements_of(node *n) {
   overlay *o = n->pending;
-  PyObject *elements = o != NULL && o->hidden ? PyList_New(0) : PySequence_List(n->target);
+  PyObject *elements = PyList_New(0);
+  if (elements != NULL && (o == NULL || !o->hidden)) {
+    PyObject *base = PySet_Type.tp_iter(n->target);
+    PyObject *none = base == NULL ? NULL : PyObject_CallMethod(elements, "extend", "O", base);
+    Py_XDECREF(base);
+    Py_XDECREF(none);
+    if (none == NULL)
+      goto error;
+  }
   if (o == NULL || elements == NULL)
     return elements;
   if (o->dead != NULL && PySet_GET_SIZE(o->dead) > 0 && !o->hidden) {

@@ -76,6 +76,26 @@ static int copy_list(copier *c, shape *s, node *n, PyObject *into) {
   return 0;
 }
 
+static int copy_deque(copier *c, shape *s, node *n, PyObject *into) {
+  state *st = c->st;
+  deque_cursor at;
+  PyObject *value;
+  if (deque_start(st, n, &at) < 0)
+    return -1;
+  for (Py_ssize_t i = 0; (value = deque_next(n, &at)) != NULL; i++) {
+    shape *below = shape_index(c->engine, s, i);
+    PyObject *item = below == NULL ? NULL : copy_value(c, below, value);
+    PyObject *none = item == NULL ? NULL : base_deque(st, "append", into, item);
+    Py_XDECREF(none);
+    Py_XDECREF(item);
+    Py_DECREF(value);
+    if (none == NULL)
+      break;
+  }
+  deque_stop(&at);
+  return PyErr_Occurred() ? -1 : 0;
+}
+
 static int copy_dict(copier *c, shape *s, node *n, PyObject *into) {
   dict_cursor at = {0};
   PyObject *key, *value;
@@ -85,14 +105,17 @@ static int copy_dict(copier *c, shape *s, node *n, PyObject *into) {
     int failed = below == NULL ? -1 : 0;
     if (below != NULL && (below->bits & THEUS_MAY_READ)) {
       PyObject *item = copy_value(c, below, value);
-      failed = item == NULL ? -1 : PyDict_SetItem(into, key, item);
+      failed = item == NULL ? -1 : base_set_item(into, key, item);
       Py_XDECREF(item);
     }
     Py_DECREF(value);
     Py_DECREF(key);
-    if (failed)
-      return -1;
+    if (failed) {
+      more = -1;
+      break;
+    }
   }
+  dict_stop(&at);
   return more;
 }
 
@@ -172,8 +195,8 @@ static int copy_fields(copier *c, shape *s, node *n, PyObject *into) {
     if (bad)
       goto done;
   }
-  if (n->pending != NULL && n->pending->changed != NULL) {
-    if ((pending = PyDict_Keys(n->pending->changed)) == NULL)
+  if (n->pending != NULL && n->pending->fields != NULL) {
+    if ((pending = PyDict_Keys(n->pending->fields)) == NULL)
       goto done;
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(pending); i++) {
       name = PyList_GET_ITEM(pending, i);
@@ -192,13 +215,9 @@ done:
 }
 
 // New: an empty value of the kind of n.
-static PyObject *blank(node *n) {
-  if (n->kind == KIND_LIST)
-    return PyList_New(0);
-  if (n->kind == KIND_DICT)
-    return PyDict_New();
-  if (n->kind == KIND_SET)
-    return PySet_New(NULL);
+static PyObject *blank(state *st, node *n) {
+  if (n->kind != KIND_OBJECT)
+    return base_blank(st, n->target);
   PyObject *none = PyTuple_New(0);
   PyObject *object = none == NULL ? NULL : PyBaseObject_Type.tp_new(Py_TYPE(n->target), none, NULL);
   Py_XDECREF(none);
@@ -211,13 +230,17 @@ static PyObject *copy_node(copier *c, shape *s, node *n) {
   if (address == NULL)
     return NULL;
   PyObject *twin = Py_XNewRef(PyDict_GetItemWithError(c->memo, address));
-  if (twin == NULL && !PyErr_Occurred() && (twin = blank(n)) != NULL) {
+  if (twin == NULL && !PyErr_Occurred() && (twin = blank(c->st, n)) != NULL) {
     int failed = PyDict_SetItem(c->memo, address, twin);
     if (!failed)
-      failed = n->kind == KIND_LIST   ? copy_list(c, s, n, twin)
-               : n->kind == KIND_DICT ? copy_dict(c, s, n, twin)
-               : n->kind == KIND_SET  ? copy_set(c, s, n, twin)
-                                      : copy_fields(c, s, n, twin);
+      failed = n->kind == KIND_LIST    ? copy_list(c, s, n, twin)
+               : n->kind == KIND_DICT  ? copy_dict(c, s, n, twin)
+               : n->kind == KIND_SET   ? copy_set(c, s, n, twin)
+               : n->kind == KIND_DEQUE ? copy_deque(c, s, n, twin)
+                                       : 0;
+    if (!failed && (n->kind == KIND_OBJECT || !base_is_exact(c->st, n->target) ||
+                    (n->pending != NULL && n->pending->fields != NULL)))
+      failed = copy_fields(c, s, n, twin);
     if (failed)
       Py_CLEAR(twin);
   }
@@ -290,15 +313,21 @@ PyObject *plain_view(view *v) {
 
 // ---- theus.plain: also finds views inside ordinary containers --------------------------------------
 
-static bool is_container(PyObject *value) {
+static bool is_container(state *st, PyObject *value) {
   PyTypeObject *t = Py_TYPE(value);
   return t == &PyList_Type || t == &PyTuple_Type || t == &PySet_Type || t == &PyFrozenSet_Type ||
-         t == &PyDict_Type;
+         t == &PyDict_Type || t == &PyODict_Type || t == st->builtin[FAMILY_DEFAULT] ||
+         t == st->builtin[FAMILY_DEQUE] || t == st->counter;
 }
 
 // New list of what a container holds: a dict gives its pairs.
 static PyObject *contents(PyObject *container) {
-  return PyDict_CheckExact(container) ? PyDict_Items(container) : PySequence_List(container);
+  if (!PyDict_Check(container))
+    return PySequence_List(container);
+  PyObject *ordered = base_copy_dict(container);
+  PyObject *pairs = ordered == NULL ? NULL : PyDict_Items(ordered);
+  Py_XDECREF(ordered);
+  return pairs;
 }
 
 // Whether a view is in value, at any depth. seen: addresses of containers. 1, 0, -1.
@@ -307,7 +336,7 @@ static int holds_view(state *st, PyObject *value, PyObject *seen) {
     return 0;
   if (view_is(st, value))
     return 1;
-  if (!is_container(value))
+  if (!is_container(st, value))
     return 0;
   PyObject *address = PyLong_FromVoidPtr(value);
   int found = address == NULL ? -1 : PySet_Contains(seen, address);
@@ -326,16 +355,21 @@ static int holds_view(state *st, PyObject *value, PyObject *seen) {
 
 static PyObject *rebuild(state *st, PyObject *value, PyObject *memo);
 
-// Fills a list or dict that is in the memo already, so that a cycle finds it.
+// Fills a list, dict or deque that is in the memo already, so that a cycle finds it.
 static int refill(state *st, PyObject *items, PyObject *into, PyObject *memo) {
   int failed = 0;
   for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(items); i++) {
     PyObject *item = rebuild(st, PyList_GET_ITEM(items, i), memo);
     if (item == NULL)
       return -1;
-    failed = PyList_Check(into)
-                 ? PyList_Append(into, item)
-                 : PyDict_SetItem(into, PyTuple_GET_ITEM(item, 0), PyTuple_GET_ITEM(item, 1));
+    PyObject *none = NULL;
+    if (PyList_Check(into))
+      failed = PyList_Append(into, item);
+    else if (PyDict_Check(into))
+      failed = base_set_item(into, PyTuple_GET_ITEM(item, 0), PyTuple_GET_ITEM(item, 1));
+    else
+      failed = (none = base_deque(st, "append", into, item)) == NULL ? -1 : 0;
+    Py_XDECREF(none);
     Py_DECREF(item);
   }
   return failed;
@@ -345,7 +379,7 @@ static int refill(state *st, PyObject *items, PyObject *into, PyObject *memo) {
 static PyObject *rebuild(state *st, PyObject *value, PyObject *memo) {
   if (view_is(st, value))
     return copy_view((view *)value, memo);
-  if (!is_container(value))
+  if (!is_container(st, value))
     return Py_NewRef(value);
   PyObject *address = PyLong_FromVoidPtr(value);
   PyObject *twin = address == NULL ? NULL : Py_XNewRef(PyDict_GetItemWithError(memo, address));
@@ -354,9 +388,9 @@ static PyObject *rebuild(state *st, PyObject *value, PyObject *memo) {
     return twin;
   }
   PyObject *items = contents(value);
-  bool open = PyList_CheckExact(value) || PyDict_CheckExact(value);
+  bool open = !PyTuple_Check(value) && !PyAnySet_Check(value);
   if (items != NULL && open) {
-    twin = PyList_CheckExact(value) ? PyList_New(0) : PyDict_New();
+    twin = base_blank(st, value);
     if (twin != NULL && (PyDict_SetItem(memo, address, twin) < 0 || refill(st, items, twin, memo) < 0))
       Py_CLEAR(twin);
   } else if (items != NULL) {

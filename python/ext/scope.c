@@ -218,6 +218,7 @@ scope *scope_begin(engine *e, process *p) {
   s->root = a.root;
   memset(s->layers, 0, sizeof(s->layers));
   s->local = s->log = NULL;
+  s->twins = NULL;
   s->n_lent = 0;
   e->current = s;
   e->owner = PyThread_get_thread_ident();

@@ -104,7 +104,7 @@ static PyObject *set_repr(PyObject *op) {
 
 // New plain set for an operand that is a set or a set view; NULL without an exception otherwise.
 static PyObject *as_set(PyObject *operand) {
-  if (Py_TYPE(operand)->tp_repr == set_repr)
+  if (view_of(operand, FAMILY_SET))
     return set_shallow((view *)operand);
   return PyAnySet_Check(operand) ? Py_NewRef(operand) : NULL;
 }
@@ -330,7 +330,8 @@ static PyType_Slot set_slots[] = {
     {0, NULL},
 };
 
-#define SET_FLAGS (Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE)
+#define SET_FLAGS                                                                                  \
+  (Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_BASETYPE)
 
 PyType_Spec tracked_set_spec = {
     .name = "theus._kernel.TrackedSet",

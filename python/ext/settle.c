@@ -68,6 +68,21 @@ static int settle_set(settler *s, PyObject *set) {
   return failed;
 }
 
+static int settle_deque(settler *s, PyObject *deque) {
+  PySequenceMethods *base = s->st->builtin[FAMILY_DEQUE]->tp_as_sequence;
+  PyObject *it = s->st->builtin[FAMILY_DEQUE]->tp_iter(deque);
+  PyObject *items = it == NULL ? NULL : PySequence_List(it); // an index in the middle is not O(1)
+  Py_XDECREF(it);
+  int failed = items == NULL ? -1 : 0;
+  for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(items); i++) {
+    PyObject *old = PyList_GET_ITEM(items, i), *item = settle(s, old);
+    failed = item == NULL || (item != old && base->sq_ass_item(deque, i, item) < 0) ? -1 : 0;
+    Py_XDECREF(item);
+  }
+  Py_XDECREF(items);
+  return failed;
+}
+
 // New: a tuple or frozenset, itself unless something in it changed.
 static PyObject *settle_fixed(settler *s, PyObject *value) {
   PyObject *before = PySequence_List(value), *result = NULL;
@@ -144,8 +159,7 @@ static PyObject *settle(settler *s, PyObject *value) {
     return settle_view(s, (view *)value);
   if (k == KIND_ERROR)
     return NULL;
-  if (k != KIND_LIST && k != KIND_DICT && k != KIND_SET && k != KIND_TUPLE &&
-      k != KIND_FROZENSET && k != KIND_OBJECT)
+  if (k < KIND_TUPLE || k > KIND_OBJECT)
     return Py_NewRef(value);
   PyObject *known = recall(s, value);
   if (known != NULL || PyErr_Occurred())
@@ -163,7 +177,10 @@ static PyObject *settle(settler *s, PyObject *value) {
     failed = settle_dict(s, value);
   } else if (k == KIND_SET) {
     failed = settle_set(s, value);
-  } else if (k == KIND_OBJECT) {
+  } else if (k == KIND_DEQUE) {
+    failed = settle_deque(s, value);
+  }
+  if (!failed && !fixed && (k == KIND_OBJECT || !base_is_exact(s->st, value))) {
     failed = settle_object(s, value);
   }
   Py_LeaveRecursiveCall();
@@ -180,15 +197,17 @@ int apply_settle(core *c, state *st) {
     if (o == NULL)
       continue;
     // All owned first: settling one runs user code, which may drop the others.
-    PyObject *held[] = {Py_XNewRef(o->changed), Py_XNewRef(o->added), Py_XNewRef(o->full)};
+    PyObject *held[] = {Py_XNewRef(o->fields), Py_XNewRef(o->changed), Py_XNewRef(o->added),
+                        Py_XNewRef(o->full), Py_XNewRef(o->left)};
     for (size_t k = 0; k < Py_ARRAY_LENGTH(held); k++) {
       if (failed || held[k] == NULL) {
         Py_XDECREF(held[k]);
         continue;
       }
       failed = PyDict_Check(held[k])  ? settle_dict(&s, held[k])
-               : PySet_Check(held[k]) ? settle_set(&s, held[k])
-                                      : settle_list(&s, held[k]);
+               : PySet_Check(held[k])  ? settle_set(&s, held[k])
+               : PyList_Check(held[k]) ? settle_list(&s, held[k])
+                                       : settle_deque(&s, held[k]);
       Py_DECREF(held[k]);
     }
   }

@@ -7,24 +7,24 @@
 #define MAX_FREE_VIEWS 64
 
 bool view_is(state *st, PyObject *value) {
+  (void)st;
+  return Py_TYPE(value)->tp_dealloc == view_dealloc; // no other type has it, none can be derived
+}
+
+bool view_of(PyObject *value, family f) {
   PyTypeObject *t = Py_TYPE(value);
-  return t == st->object_view || t == st->tracked_list || t == st->tracked_dict ||
-         t == st->frozen_list || t == st->frozen_dict || t == st->context_view ||
-         t == st->tracked_set || t == st->frozen_set;
+  if (t->tp_dealloc != view_dealloc)
+    return false;
+  state *st = STATE((view *)value);
+  return PyType_IsSubtype(t, st->exact[f][0]) || PyType_IsSubtype(t, st->exact[f][1]);
 }
 
 static PyTypeObject *type_for(state *st, const node *n, const shape *s, const view *parent) {
-  bool writable = s->bits & THEUS_MAY_WRITE;
-  switch (n->kind) {
-  case KIND_LIST:
-    return writable ? st->tracked_list : st->frozen_list;
-  case KIND_DICT:
-    return writable ? st->tracked_dict : st->frozen_dict;
-  case KIND_SET:
-    return writable ? st->tracked_set : st->frozen_set;
-  default:
+  if (n->kind < KIND_LIST || n->kind > KIND_DEQUE)
     return parent == NULL ? st->context_view : st->object_view;
-  }
+  family f = base_family(st, n->target);
+  bool exact = Py_TYPE(n->target) == st->builtin[f];
+  return (exact ? st->exact : st->part)[f][(s->bits & THEUS_MAY_WRITE) != 0];
 }
 
 // Without a collection: it would run destructors while nothing holds the node yet.

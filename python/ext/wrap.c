@@ -128,6 +128,7 @@ PyObject *wrap(view *parent, shape *s, PyObject *value, PyObject *key, Py_ssize_
   case KIND_LIST:
   case KIND_DICT:
   case KIND_SET:
+  case KIND_DEQUE:
   case KIND_OBJECT: {
     node *n = core_node(sc->core, value, k);
     return n == NULL ? NULL : view_new(sc, n, s, parent, key, index, segment, false);
@@ -168,8 +169,12 @@ PyObject *unwrap(view *v, shape *s, PyObject *value, uint8_t segment, PyObject *
     return view_deny(v, THEUS_TRY_STORE, segment, key, index, Py_TYPE(value)->tp_name);
   case KIND_ERROR:
     return NULL;
-  default:
-    return Py_NewRef(value);
+  default: {
+    PyObject *self = v->scope->twins == NULL && v->scope->outer == NULL
+                         ? NULL
+                         : twin_self(v->scope, value); // borrowed
+    return Py_NewRef(self != NULL ? self : value);
+  }
   }
 }
 
