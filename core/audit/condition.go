@@ -23,6 +23,9 @@ const (
 	Type    Condition = 10 // isinstance, by name
 	NotNull Condition = 11 // is not None
 	Finite  Condition = 12 // a number, or each element of an array, is neither NaN nor infinite
+	Shape   Condition = 13 // an array has these lengths; null stands for any
+	Dtype   Condition = 14 // the elements of an array are of this type, or one of several
+	NBytes  Condition = 15 // the elements of an array take this many bytes
 )
 
 // conditions is the table: a condition is what stands here and nothing else. A test that is not
@@ -45,6 +48,9 @@ var conditions = [...]struct {
 	Type:    {"type", AskType, typeLimit, isInstance},
 	NotNull: {"not_null", AskType, trueLimit, func(_ *limit, v *Value) outcome { return holds(when(v.kind == Null), no) }},
 	Finite:  {"finite", AskValue | AskFinite, trueLimit, isFinite},
+	Shape:   {"shape", AskLayout, shapeLimit, hasShape},
+	Dtype:   {"dtype", AskLayout, dtypeLimit, hasDtype},
+	NBytes:  {"nbytes", AskLayout, lengthLimit, hasBytes},
 }
 
 // conditionWords lists the words, in the order of the table.
@@ -215,4 +221,49 @@ func isFinite(_ *limit, v *Value) outcome {
 	default:
 		return wrongKind
 	}
+}
+
+// layout gives what the host said of how an array is laid out, or why nothing can be judged.
+func (v *Value) layout() (*Facts, outcome) {
+	switch {
+	case v.kind != Array:
+		return nil, wrongKind
+	case v.more.facts.Known&AskLayout == 0:
+		return nil, noFact
+	default:
+		return &v.more.facts, passes
+	}
+}
+
+func hasShape(l *limit, v *Value) outcome {
+	f, why := v.layout()
+	if why != passes {
+		return why
+	}
+	lengths, _ := l.value.elements()
+	if len(lengths) != len(f.Shape) {
+		return fails
+	}
+	for i, n := range lengths {
+		if n.kind == Int && n.num != f.Shape[i] {
+			return fails
+		}
+	}
+	return passes
+}
+
+func hasDtype(l *limit, v *Value) outcome {
+	f, why := v.layout()
+	if why != passes {
+		return why
+	}
+	return holds(when(slices.Contains(l.words, f.Dtype)), yes)
+}
+
+func hasBytes(l *limit, v *Value) outcome {
+	f, why := v.layout()
+	if why != passes {
+		return why
+	}
+	return holds(when(f.Bytes == l.n), yes)
 }

@@ -16,13 +16,17 @@ const (
 	AskItems                   // its elements, and theirs, if it is a list or dict
 	AskFinite                  // of an array: whether every element is finite
 	AskExtreme                 // of an array: its least and its greatest element
+	AskLayout                  // of an array: its shape, element type and size
 )
 
 // Facts are what conditions want to know of an array. A fact that is missing violates.
 type Facts struct {
-	Known    Ask   // AskFinite, AskExtreme
-	Finite   bool  // no element is NaN or infinite
-	Min, Max Value // of the elements; NaN if one of them is
+	Known    Ask     // AskFinite, AskExtreme, AskLayout
+	Finite   bool    // no element is NaN or infinite
+	Min, Max Value   // of the elements; NaN if one of them is
+	Shape    []int64 // lengths of its dimensions
+	Dtype    string  // type of an element, as numpy names it
+	Bytes    int64   // size of all elements
 }
 
 // Number is an element type whose arrays can be scanned where they lie.

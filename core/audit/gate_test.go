@@ -16,6 +16,7 @@ func TestConditionLevelGate(t *testing.T) {
 		"min": IntValue(1), "max": IntValue(-1), "eq": IntValue(1), "neq": IntValue(0), "min_len": IntValue(1), "max_len": IntValue(0),
 		"regex": StringValue("x"), "in": ListValue(IntValue(1)), "not_in": ListValue(IntValue(0)), "type": StringValue("str"),
 		"not_null": BoolValue(true), "finite": BoolValue(true),
+		"shape": ListValue(IntValue(1)), "dtype": StringValue("int8"), "nbytes": IntValue(1),
 	}
 	for _, word := range conditionWords {
 		for _, level := range levelWords {

@@ -111,6 +111,36 @@ func typeLimit(v Value) (limit, string) {
 	return l, ""
 }
 
+func shapeLimit(v Value) (limit, string) {
+	const belongs = "a shape belongs here: a list of lengths, like [null, 3], with null for any"
+	items, _ := v.elements()
+	if v.kind != List {
+		return limit{}, belongs
+	}
+	for _, n := range items {
+		if n.kind != Null && (n.kind != Int || n.num < 0) {
+			return limit{}, belongs
+		}
+	}
+	return limit{value: v}, ""
+}
+
+func dtypeLimit(v Value) (limit, string) {
+	l, advice := typeLimit(v)
+	if advice != "" {
+		return limit{}, "the name of an element type belongs here, like float32, or a list of names"
+	}
+	l.words = l.words[:0]
+	items, _ := v.elements()
+	if v.kind == String {
+		items = []Value{v}
+	}
+	for _, item := range items { // as numpy spells them, not as Python spells types
+		l.words = append(l.words, item.text)
+	}
+	return l, ""
+}
+
 func trueLimit(v Value) (limit, string) {
 	if v.kind != Bool || v.num == 0 {
 		return limit{}, "true belongs here; to switch the rule off, remove it"

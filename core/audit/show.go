@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -94,7 +95,9 @@ func (v *Value) showObject(b *strings.Builder) {
 		name = "object"
 	}
 	b.WriteString("<" + shorten(name, maxShown))
-	if v.sized {
+	if f, why := v.layout(); why == passes {
+		b.WriteString(" of " + shorten(f.Dtype, maxShown) + " and shape " + strings.ReplaceAll(fmt.Sprint(f.Shape), " ", ", "))
+	} else if v.sized {
 		b.WriteString(" of length " + strconv.FormatInt(v.len, 10))
 	}
 	b.WriteByte('>')
