@@ -11,6 +11,7 @@ from theus import _kernel
 from theus._checks import check_root, resolve_mode
 from theus._context import LockedContextMixin
 from theus._process import ProcessContract, checked_contract
+from theus._report import HeavyReport, heavy_report
 from theus._scan import decorated, import_tree
 from theus._table import default_table
 from theus.errors import ForkedKernelError, KernelPanic
@@ -114,6 +115,14 @@ class TheusEngine(_kernel.Engine):
                 found[name] = func
         for name, func in found.items():
             self.register_process(name, func)
+
+    def heavy_report(self) -> HeavyReport:
+        """List what lies under ``heavy_`` names: path, type, shape, nbytes, owner, exports.
+
+        It prints as a table, also in a notebook, and is a sequence of its lines. It looks at the
+        state as it is now, from outside of any transaction, and at no element of an array.
+        """
+        return heavy_report(self.ctx)
 
     def close(self) -> None:
         """End the engine and unlock its context. Closing twice is allowed."""
