@@ -486,6 +486,7 @@ PyObject *plain_view(view *v);                    // the same for a view
 PyObject *slot_names(PyTypeObject *type);         // new list: the slots of a class
 PyObject *heavy_wrap(view *parent, shape *s, PyObject *value, PyObject *key, Py_ssize_t index,
                      uint8_t segment);
+PyObject *heavy_read_only(state *st, PyObject *value); // new: of the same memory
 uint64_t heavy_nbytes(PyObject *value);
 // New: the owner of a read-only view of value's memory, or NULL; it refuses a buffer that cannot be.
 PyObject *heavy_export(state *st, PyObject *value);

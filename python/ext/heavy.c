@@ -149,7 +149,7 @@ static PyObject *show(PyObject *source) {
 }
 
 // New: value over the same memory, read-only; value itself where it has none that can be seen.
-static PyObject *read_only(state *st, PyObject *value) {
+PyObject *heavy_read_only(state *st, PyObject *value) {
   PyObject *array = imported("numpy", "ndarray");
   bool is_array = array != NULL && PyType_Check(array) &&
                   PyObject_TypeCheck(value, (PyTypeObject *)array);
@@ -296,6 +296,7 @@ PyObject *heavy_wrap(view *parent, shape *s, PyObject *value, PyObject *key, Py_
   switch (kind_of(STATE(parent), value)) {
   case KIND_PLAIN:
   case KIND_TUPLE:
+  case KIND_FROZENSET:
   case KIND_LIST:
   case KIND_DICT:
   case KIND_SET:
@@ -307,7 +308,7 @@ PyObject *heavy_wrap(view *parent, shape *s, PyObject *value, PyObject *key, Py_
   default:
     break;
   }
-  PyObject *shown = read_only(STATE(parent), value);
+  PyObject *shown = heavy_read_only(STATE(parent), value);
   if (shown == NULL)
     return refuse(parent, segment, key, index);
   if (shown != value && parent->node != NULL) // looking at the memory may have run user code

@@ -249,7 +249,9 @@ static PyObject *copy_node(copier *c, shape *s, node *n) {
 }
 
 static PyObject *copy_value(copier *c, shape *s, PyObject *value) {
-  if (kind_is_plain_exact(value) || s->zone == THEUS_HEAVY)
+  // HEAVY memory is shared, with the right the view had: an input's copy can only read it.
+  bool heavy = s->zone == THEUS_HEAVY;
+  if (kind_is_plain_exact(value) || (heavy && (s->bits & THEUS_MAY_WRITE)))
     return Py_NewRef(value);
   kind k = kind_of(c->st, value);
   PyObject *copied = NULL;
@@ -266,6 +268,8 @@ static PyObject *copy_value(copier *c, shape *s, PyObject *value) {
                                                        : plain_view(v);
   } else if (k == KIND_PLAIN) {
     copied = Py_NewRef(value);
+  } else if (k == KIND_UNSUPPORTED && heavy) {
+    copied = heavy_read_only(c->st, value);
   } else if (k == KIND_UNSUPPORTED) {
     PyObject *type = errors_class(c->st, "UnsupportedValueError");
     if (type != NULL)
