@@ -21,7 +21,9 @@ def build(node):
         return [build(item) for item in node]
     if isinstance(node, dict):
         if "$object" in node:
-            return types.SimpleNamespace(**{key: build(value) for key, value in node["$object"].items()})
+            return types.SimpleNamespace(
+                **{key: build(value) for key, value in node["$object"].items()}
+            )
         if "$set" in node:
             return set(node["$set"])
         return {key: build(value) for key, value in node.items()}
@@ -29,13 +31,98 @@ def build(node):
 
 
 STATE = build(json.loads(pathlib.Path(__file__).with_name("conditions.json").read_text()))
-NAMES = {"domain": STATE.domain_ctx, "domain_ctx": STATE.domain_ctx, "global_ctx": STATE.global_ctx, "ctx": STATE}
+NAMES = {
+    "domain": STATE.domain_ctx,
+    "domain_ctx": STATE.domain_ctx,
+    "global_ctx": STATE.global_ctx,
+    "ctx": STATE,
+}
 
-INTS = "0 1 2 3 -1 7 10 1_000 0x1F 2147483648 9223372036854775807 -9223372036854775808 domain.counter domain.zero domain.neg domain.big global_ctx.limit domain.nested.a.b domain.items[0] domain.items[-1] domain.matrix[1][0] domain.d['k'] True domain.flag domain.rows[0].id len(domain.items) len(domain.uni)".split()
-FLOATS = "0.5 1.5 -2.5 1e3 1e16 1e-5 2.0 -0.0 .1 domain.score domain.tiny domain.large global_ctx.ratio domain.floats[1] float('inf')".split()
-TEXTS = "'' 'a' 'abc' 'x' 'Alice' 'é' \"it's\" 'a,b' r'\\d' domain.name domain.empty domain.uni domain.csv domain.padded domain.tags[0] global_ctx.mode domain.rows[1].name".split()
-LISTS = "[] [1] [1,2,3] ['x'] domain.items domain.nothing domain.mixed domain.tags domain.matrix domain.floats domain.nested.items (1,2) () ('x',) domain.deep['list'] list(range(4)) [[1,2],[3,4]]".split()
-DICTS = "{} {'k':1} {'a':[1]} domain.d domain.deep domain.deep['d'] {1:2,1.5:3}".split()
+INTS = [
+    "0",
+    "1",
+    "2",
+    "3",
+    "-1",
+    "7",
+    "10",
+    "1_000",
+    "0x1F",
+    "2147483648",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "domain.counter",
+    "domain.zero",
+    "domain.neg",
+    "domain.big",
+    "global_ctx.limit",
+    "domain.nested.a.b",
+    "domain.items[0]",
+    "domain.items[-1]",
+    "domain.matrix[1][0]",
+    "domain.d['k']",
+    "True",
+    "domain.flag",
+    "domain.rows[0].id",
+    "len(domain.items)",
+    "len(domain.uni)",
+]
+FLOATS = [
+    "0.5",
+    "1.5",
+    "-2.5",
+    "1e3",
+    "1e16",
+    "1e-5",
+    "2.0",
+    "-0.0",
+    ".1",
+    "domain.score",
+    "domain.tiny",
+    "domain.large",
+    "global_ctx.ratio",
+    "domain.floats[1]",
+    "float('inf')",
+]
+TEXTS = [
+    "''",
+    "'a'",
+    "'abc'",
+    "'x'",
+    "'Alice'",
+    "'é'",
+    '"it\'s"',
+    "'a,b'",
+    "r'\\d'",
+    "domain.name",
+    "domain.empty",
+    "domain.uni",
+    "domain.csv",
+    "domain.padded",
+    "domain.tags[0]",
+    "global_ctx.mode",
+    "domain.rows[1].name",
+]
+LISTS = [
+    "[]",
+    "[1]",
+    "[1,2,3]",
+    "['x']",
+    "domain.items",
+    "domain.nothing",
+    "domain.mixed",
+    "domain.tags",
+    "domain.matrix",
+    "domain.floats",
+    "domain.nested.items",
+    "(1,2)",
+    "()",
+    "('x',)",
+    "domain.deep['list']",
+    "list(range(4))",
+    "[[1,2],[3,4]]",
+]
+DICTS = ["{}", "{'k':1}", "{'a':[1]}", "domain.d", "domain.deep", "domain.deep['d']", "{1:2,1.5:3}"]
 
 
 class Generator:
@@ -47,7 +134,9 @@ class Generator:
         return self.random.choice(choices)
 
     def any(self, depth):
-        return self.pick(self.int, self.float, self.text, self.list, self.bool, self.bool, self.dict, self.none)(depth)
+        return self.pick(
+            self.int, self.float, self.text, self.list, self.bool, self.bool, self.dict, self.none
+        )(depth)
 
     def none(self, depth):
         return self.pick("None", "domain.none")
@@ -66,7 +155,9 @@ class Generator:
         a, b = depth - 1, self.random.randrange(depth)
         return self.pick(
             lambda: f"({self.number(a)} {self.pick('+', '-', '*', '//', '%')} {self.number(b)})",
-            lambda: f"{self.int(a)} {self.pick('+', '-', '*', '//', '%', '&', '|', '^')} {self.int(b)}",
+            lambda: (
+                f"{self.int(a)} {self.pick('+', '-', '*', '//', '%', '&', '|', '^')} {self.int(b)}"
+            ),
             lambda: f"-{self.int(a)}",
             lambda: f"~{self.int(a)}",
             lambda: f"({self.int(a)}) ** {self.pick('0', '1', '2', '3', '10')}",
@@ -78,7 +169,9 @@ class Generator:
             lambda: f"{self.pick('max', 'min', 'sum')}({self.list(a)})",
             lambda: f"{self.pick('max', 'min')}({self.number(a)}, {self.number(b)})",
             lambda: f"sum({self.number(a)} for {self.loop(a)})",
-            lambda: f"({self.text(a)}).{self.pick('count', 'find', 'rfind', 'index')}({self.text(0)})",
+            lambda: (
+                f"({self.text(a)}).{self.pick('count', 'find', 'rfind', 'index')}({self.text(0)})"
+            ),
             lambda: f"({self.list(a)}).{self.pick('count', 'index')}({self.any(0)})",
             lambda: f"({self.list(a)})[{self.index()}]",
             lambda: f"({self.dict(a)}).get({self.any(0)}, {self.int(0)})",
@@ -90,12 +183,16 @@ class Generator:
             return self.leaf(FLOATS)
         a, b = depth - 1, self.random.randrange(depth)
         return self.pick(
-            lambda: f"({self.number(a)} {self.pick('+', '-', '*', '/', '//', '%')} {self.number(b)})",
+            lambda: (
+                f"({self.number(a)} {self.pick('+', '-', '*', '/', '//', '%')} {self.number(b)})"
+            ),
             lambda: f"({self.number(a)}) / ({self.number(b)})",
             lambda: f"round({self.float(a)}, {self.pick('0', '1', '2', '3', '-1', '-2', '17')})",
             lambda: f"round({self.number(a)})",
             lambda: f"float({self.number(a)})",
-            lambda: f"float('{self.pick('1.5', ' 2 ', '1e5', '-.5', 'x', '', '1_0.5', 'inf', '0x1p3')}')",
+            lambda: (
+                f"float('{self.pick('1.5', ' 2 ', '1e5', '-.5', 'x', '', '1_0.5', 'inf', '0x1p3')}')"
+            ),
             lambda: f"abs({self.float(a)})",
             lambda: f"-{self.float(a)}",
             lambda: f"sum({self.list(a)}, {self.float(0)})",
@@ -111,12 +208,16 @@ class Generator:
             lambda: f"str({self.pick(self.int, self.float, self.text, self.bool, self.none)(a)})",
             lambda: f"({self.text(a)})[{self.index()}]",
             lambda: f"({self.text(a)})[{self.slice()}]",
-            lambda: f"({self.text(a)}).{self.pick('lower', 'upper', 'strip', 'lstrip', 'rstrip')}()",
-            lambda: f"({self.text(a)}).{self.pick('strip', 'lstrip', 'rstrip', 'removeprefix', 'removesuffix')}({self.text(0)})",
+            lambda: (
+                f"({self.text(a)}).{self.pick('lower', 'upper', 'strip', 'lstrip', 'rstrip')}()"
+            ),
+            lambda: (
+                f"({self.text(a)}).{self.pick('strip', 'lstrip', 'rstrip', 'removeprefix', 'removesuffix')}({self.text(0)})"
+            ),
             lambda: f"({self.text(a)}).replace({self.text(0)}, {self.text(0)})",
             lambda: f"({self.text(a)}).join({self.list(b)})",
             lambda: f"({self.text(a)} or {self.text(b)})",
-            lambda: f"'a' \"b\" 'c'",
+            lambda: "'a' \"b\" 'c'",
             lambda: f"'-'.join(str({self.number(b)}) for {self.loop(a)})",
             lambda: f"max({self.text(a)}, {self.text(b)})",
         )()
@@ -131,10 +232,20 @@ class Generator:
 
     def loop(self, depth):
         name = self.pick("a", "b", "c")
-        where = self.pick(self.list, self.list, self.text, self.dict, lambda d: f"range(({self.int(0)}) % 20) if {self.bool(0)} else []")(depth)
+        where = self.pick(
+            self.list,
+            self.list,
+            self.text,
+            self.dict,
+            lambda d: f"range(({self.int(0)}) % 20) if {self.bool(0)} else []",
+        )(depth)
         text = f"{name} in ({where})"
         if self.random.random() < 0.15:
-            text = f"{name}, z in {self.pick('enumerate', 'zip')}({where})" if self.random.random() < 0.5 else f"{name}, z in ({self.dict(depth)}).items()"
+            text = (
+                f"{name}, z in {self.pick('enumerate', 'zip')}({where})"
+                if self.random.random() < 0.5
+                else f"{name}, z in ({self.dict(depth)}).items()"
+            )
         if self.random.random() < 0.3:
             self.names.append(name)
             text += f" if {self.bool(max(0, depth - 1))}"
@@ -167,7 +278,9 @@ class Generator:
             lambda: f"({self.text(a)}).{self.pick('split', 'splitlines')}()",
             lambda: f"({self.text(a)}).split({self.text(0)})",
             lambda: f"({self.text(a)}).partition({self.text(0)})",
-            lambda: f"list(range(({self.int(0)}) % 7, ({self.int(0)}) % 9, {self.pick('1', '2', '-1', '0')}))",
+            lambda: (
+                f"list(range(({self.int(0)}) % 7, ({self.int(0)}) % 9, {self.pick('1', '2', '-1', '0')}))"
+            ),
             lambda: f"list({self.pick('zip', 'enumerate')}({self.list(a)}))",
             lambda: f"list(zip({self.list(a)}, {self.list(b)}))",
             lambda: f"list(({self.dict(a)}).{self.pick('keys', 'values', 'items')}())",
@@ -183,7 +296,9 @@ class Generator:
         return self.pick(
             lambda: f"{{{self.pick(self.text, self.int)(b)}: {self.any(a)}}}",
             lambda: f"({self.dict(a)} | {self.dict(b)})",
-            lambda: self.comprehend(lambda loop: f"{{{self.pick(self.text, self.int)(0)}: {self.any(b)} for {loop}}}", a),
+            lambda: self.comprehend(
+                lambda loop: f"{{{self.pick(self.text, self.int)(0)}: {self.any(b)} for {loop}}}", a
+            ),
         )()
 
     def bool(self, depth):
@@ -197,40 +312,56 @@ class Generator:
             lambda: f"{self.text(a)} {compare()} {self.text(b)}",
             lambda: f"{self.list(a)} {compare()} {self.list(b)}",
             lambda: f"({self.any(a)}) {self.pick('==', '!=')} ({self.any(b)})",
-            lambda: f"({self.any(a)}) {compare()} ({self.any(b)}) {self.pick('==', '!=')} ({self.any(b)})",
+            lambda: (
+                f"({self.any(a)}) {compare()} ({self.any(b)}) {self.pick('==', '!=')} ({self.any(b)})"
+            ),
             lambda: f"({self.any(a)}) {self.pick('is', 'is not')} None",
             lambda: f"({self.any(a)}) {self.pick('in', 'not in')} ({self.list(b)})",
             lambda: f"{self.text(a)} {self.pick('in', 'not in')} {self.text(b)}",
             lambda: f"{self.any(a)} {self.pick('in', 'not in')} {self.dict(b)}",
-            lambda: f"{self.int(a)} in {self.pick('domain.seen', '{1, 2, 3}', 'range(5)', 'set(domain.items)')}",
+            lambda: (
+                f"{self.int(a)} in {self.pick('domain.seen', '{1, 2, 3}', 'range(5)', 'set(domain.items)')}"
+            ),
             lambda: f"not {self.any(a)}",
             lambda: f"({self.bool(a)} {self.pick('and', 'or')} {self.bool(b)})",
             lambda: f"{self.any(a)} {self.pick('and', 'or')} {self.any(b)}",
             lambda: f"bool({self.any(a)})",
             lambda: f"{self.pick('any', 'all')}({self.list(a)})",
-            lambda: self.comprehend(lambda loop: f"{self.pick('any', 'all')}({self.bool(b)} for {loop})", a),
+            lambda: self.comprehend(
+                lambda loop: f"{self.pick('any', 'all')}({self.bool(b)} for {loop})", a
+            ),
             lambda: f"({self.text(a)}).{self.pick('startswith', 'endswith')}({self.text(0)})",
-            lambda: f"({self.text(a)}).{self.pick('isdigit', 'isalpha', 'isalnum', 'isspace', 'islower', 'isupper')}()",
+            lambda: (
+                f"({self.text(a)}).{self.pick('isdigit', 'isalpha', 'isalnum', 'isspace', 'islower', 'isupper')}()"
+            ),
             lambda: f"({self.bool(a)} if {self.bool(b)} else {self.bool(b)})",
-            lambda: f"domain.none {self.pick('is not', '!=')} None and domain.none.x > {self.int(0)}",
+            lambda: (
+                f"domain.none {self.pick('is not', '!=')} None and domain.none.x > {self.int(0)}"
+            ),
             lambda: f"domain.{self.pick('missing', 'd.k', 'name.x', 'nested.zz')} == {self.any(0)}",
         )()
 
 
 def judge(text):
     try:
-        value = eval(text, {"__builtins__": __builtins__}, dict(NAMES)) if " for " not in text else eval(text, dict(NAMES))
+        value = (
+            eval(text, {"__builtins__": __builtins__}, dict(NAMES))
+            if " for " not in text
+            else eval(text, dict(NAMES))
+        )
         shown = repr(value)
     except Exception as error:
         return "!" + type(error).__name__
-    if "namespace(" in shown or "<" in shown and " at 0x" in shown or "dict_" in shown:
+    if "namespace(" in shown or ("<" in shown and " at 0x" in shown) or "dict_" in shown:
         return None
     return shown if len(shown) < 150 else None
 
 
 def stable(text):
     """Whether the value does not depend on the order of a set, which Python leaves open."""
-    return "set(" not in text.replace("sorted(set(", "").replace("in set(", "") and "nan" not in text
+    return (
+        "set(" not in text.replace("sorted(set(", "").replace("in set(", "") and "nan" not in text
+    )
 
 
 def page(name):
@@ -256,7 +387,7 @@ def main():
         if text in seen or len(text) > 300 or "\n" in text or not stable(text):
             continue
         want = judge(text)
-        if want is None or "set(" in want or "{" in want and want[0] == "{" and ":" not in want:
+        if want is None or "set(" in want or ("{" in want and want[0] == "{" and ":" not in want):
             continue
         if want.startswith("!") and generator.random.random() < 0.7:
             continue
