@@ -249,7 +249,7 @@ add(
     lambda d: getattr(d, "account", 0),
 )
 add("read_a_private_name", lambda d: d._private, lambda d: d.input.account._pin)
-add("read_by_operator", lambda d: operator.attrgetter("hidden.token")(d))
+add("read_by_operator", lambda d: operator.attrgetter("hidden")(d))
 add("read_vars_of_a_layer", lambda d: vars(d)["hidden"], lambda d: d.__dict__["hidden"])
 add("read_vars_of_an_object", lambda d: vars(d.input.account)["_pin"])
 add("read_past_the_view", lambda d: object.__getattribute__(d, "hidden"))
@@ -1375,8 +1375,8 @@ def make_a_type_of_a_view(ctx: Any) -> list[Any]:
 
 
 @attempt
-def end_a_generator_of_an_inner_process(ctx: Any) -> list[Any]:
-    """A generator that an inner process made finds its context stale in the outer one."""
+def keep_a_view_of_an_inner_process(ctx: Any) -> list[Any]:
+    """M3: a view that an inner process left behind is stale in the outer one."""
     _ = ctx
 
     def late(inner: Any) -> Any:
