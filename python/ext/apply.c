@@ -19,6 +19,7 @@ typedef enum {
   ADDED,
   REMOVED,
   ELEMENTS,
+  MEMORY, // a copy of all of it
   PLACE,  // an item of a deque
   PUSHED, // an item at an end of a deque
   PULLED,
@@ -112,6 +113,8 @@ static int restore(state *st, const undo *u) {
     Py_XDECREF(it);
     return failed || PyErr_Occurred() ? -1 : 0;
   }
+  case MEMORY:
+    return memory_write(u->target, u->old, u->index != 0);
   case PLACE:
     return st->builtin[FAMILY_DEQUE]->tp_as_sequence->sq_ass_item(u->target, u->index, u->old);
   case PUSHED:
@@ -342,6 +345,19 @@ static int apply_set(node *n, journal *j) {
   return 0;
 }
 
+static int apply_memory(node *n, journal *j) {
+  if (memory_unchanged(n))
+    return 0;
+  bool array = n->kind == KIND_ARRAY;
+  PyObject *copy = memory_copy(n->target);
+  if (copy == NULL || journal_room(j) < 0 || // one that refuses to be written has not been
+      memory_write(n->target, n->pending->full, array) < 0) {
+    Py_XDECREF(copy);
+    return -1;
+  }
+  return journal_add(j, (undo){.what = MEMORY, .target = n->target, .old = copy, .index = array});
+}
+
 // Pushes item at an end of a deque, or pulls one there if item is NULL; 0 is the left end.
 static int move_end(journal *j, PyObject *target, Py_ssize_t end, PyObject *item) {
   const char *push = end == 0 ? "appendleft" : "append", *pull = end == 0 ? "popleft" : "pop";
@@ -418,6 +434,8 @@ int apply_all(core *c, state *st, journal **before) {
       failed = apply_set(n, j);
     else if (n->kind == KIND_DEQUE)
       failed = apply_deque(st, n, j);
+    else if (n->kind == KIND_BYTES || n->kind == KIND_ARRAY)
+      failed = apply_memory(n, j);
     if (!failed && n->pending->fields != NULL)
       failed = apply_object(st, n, j, c->foreign);
   }

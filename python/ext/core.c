@@ -384,6 +384,8 @@ void core_rollback(core *c) {
   for (size_t i = p->n; i-- > 0;) {
     saved *s = &p->items[i];
     overlay *dropped = s->node->pending;
+    if (s->node->kind == KIND_BYTES || s->node->kind == KIND_ARRAY)
+      memory_rollback(dropped, s->before);
     s->node->pending = s->before;
     s->node->level = s->level;
     s->before = dropped; // freed later, when all is restored: a destructor may look

@@ -50,6 +50,8 @@ typedef enum {
   KIND_SET,
   KIND_DEQUE,
   KIND_OBJECT,      // instance of a Python class
+  KIND_BYTES,       // a bytearray or array.array
+  KIND_ARRAY,       // a numpy array: the array itself, read-only or a private copy
   KIND_VIEW,        // one of ours
   KIND_UNSUPPORTED, // refused at the door, unless HEAVY
 } kind;
@@ -78,6 +80,7 @@ typedef enum {
   FAMILY_SET,
   FAMILY_DEQUE,
   FAMILIES,
+  FAMILY_BYTES = FAMILIES, // bytearray, array.array: no subclasses
 } family;
 
 kind kind_of(state *st, PyObject *value);
@@ -91,7 +94,7 @@ struct state {
   PyTypeObject *context_view, *object_view;
   PyTypeObject *builtin[FAMILIES];  // the type itself
   PyTypeObject *counter;            // collections.Counter
-  PyTypeObject *exact[FAMILIES][2]; // its frozen and its tracked view
+  PyTypeObject *exact[FAMILIES + 1][2]; // its frozen and its tracked view
   PyTypeObject *part[FAMILIES][2];  // the views of instances of its subclasses
   PyTypeObject *list_iter, *dict_iter, *deque_iter, *method_type;
   PyObject *errors;                               // the module theus.errors
@@ -251,6 +254,7 @@ PyObject *driver_execute(engine *e, process *p, PyObject *const *kwargs, PyObjec
 //           or full: a list that replaced everything
 //   deque   left, then the base from skip up to keep, with changed: index -> value, then added;
 //           left and added are deques
+//   memory  full: a private copy
 struct overlay {
   PyObject *fields;
   PyObject *changed;
@@ -392,6 +396,14 @@ int deque_start(state *st, node *n, deque_cursor *at);
 PyObject *deque_next(node *n, deque_cursor *at); // new; NULL without an exception at the end
 void deque_stop(deque_cursor *at);
 
+// Memory (pending_memory.c): bytearray, array.array, numpy arrays.
+PyObject *memory_copy(PyObject *value); // new
+PyObject *memory_now(node *n);          // new: the private copy if there is one, else the object
+PyObject *memory_private(view *v);      // new: the private copy, made if need be
+int memory_unchanged(node *n);          // whether its private copy still is what the object holds
+int memory_write(PyObject *target, PyObject *from, bool array);
+void memory_rollback(overlay *pending, overlay *before);
+
 // The containers behind the views, past whatever their class overrides (base.c).
 family base_family(state *st, PyObject *container);
 bool base_is_exact(state *st, PyObject *container); // not an instance of a subclass
@@ -501,6 +513,9 @@ PyObject *tensor_of(state *st, PyObject *value); // new, a buffer; NULL without 
 
 PyObject *method_new(state *st, PyObject *func, view *self); // a method bound to a view
 PyObject *method_new_twin(state *st, PyObject *func, view *self); // ... that runs on a twin of it
+PyObject *method_new_bytes(state *st, PyObject *func, view *self); // ... on the memory behind it
+typedef PyObject *(*bytes_body)(PyObject *self, void *arg);
+PyObject *bytes_run(view *v, PyObject *func, bytes_body body, void *arg);
 PyObject *object_self(view *v);                               // new: v with the rights of self
 PyObject *object_strip(state *st, PyObject *steals);          // the inverse, for what a method returns
 PyObject *fields_mapping(view *v); // new read-only mapping of the fields a view shows: __dict__
@@ -531,6 +546,7 @@ extern PyType_Spec tracked_dict_spec, frozen_dict_spec, dict_iter_spec;
 extern PyType_Spec tracked_deque_spec, frozen_deque_spec, deque_iter_spec;
 extern PyType_Spec tracked_ordered_spec, frozen_ordered_spec;
 extern PyType_Spec tracked_default_spec, frozen_default_spec;
+extern PyType_Spec tracked_bytes_spec, frozen_bytes_spec;
 extern PyType_Spec part_spec, set_part_spec; // instances of subclasses of containers
 
 #define METHOD(f) ((PyCFunction)(void (*)(void))(f))

@@ -67,6 +67,18 @@ static PyTypeObject *python_base(state *st, PyTypeObject *t) {
   return t;
 }
 
+// Whether t is a class of a module; an instance cannot exist before its module does.
+static bool is_class(PyTypeObject *t, const char *module, const char *name) {
+  PyObject *in = PyDict_GetItemString(PyImport_GetModuleDict(), module); // borrowed
+  Py_XINCREF(in);
+  PyObject *found = in == NULL ? NULL : PyObject_GetAttrString(in, name);
+  if (found == NULL)
+    PyErr_Clear();
+  Py_XDECREF(in);
+  Py_XDECREF(found);
+  return found == (PyObject *)t;
+}
+
 static kind classify(state *st, PyObject *value) {
   PyTypeObject *t = Py_TYPE(value);
   if (view_is(st, value))
@@ -95,6 +107,10 @@ static kind classify(state *st, PyObject *value) {
     return KIND_ERROR;
   if (listed)
     return KIND_PLAIN;
+  if (t == &PyByteArray_Type || is_class(t, "array", "array"))
+    return KIND_BYTES;
+  if (is_class(t, "numpy", "ndarray"))
+    return KIND_ARRAY;
   return base == &PyBaseObject_Type ? KIND_OBJECT : KIND_UNSUPPORTED;
 }
 

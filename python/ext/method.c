@@ -7,7 +7,7 @@ typedef struct {
   vectorcallfunc call;
   PyObject *func; // owned
   view *self;     // owned: has the rights of self
-  bool on_twin;   // func runs on a twin of what self shows
+  enum { ON_VIEW, ON_TWIN, ON_MEMORY } on; // what func gets as its self
 } method;
 
 typedef struct {
@@ -40,7 +40,9 @@ static PyObject *method_call(PyObject *op, PyObject *const *args, size_t nargsf,
     memcpy(stack + 1, args, (size_t)total * sizeof(PyObject *));
   PyObject *held = Py_NewRef(op); // the call may drop the last reference to this method
   arguments given = {m->func, stack, n, kwnames};
-  PyObject *result = m->on_twin ? twin_run(m->self, run, &given) : run(stack[0], &given);
+  PyObject *result = m->on == ON_TWIN     ? twin_run(m->self, run, &given)
+                     : m->on == ON_MEMORY ? bytes_run(m->self, m->func, run, &given)
+                                          : run(stack[0], &given);
   Py_DECREF(held);
   if (stack != small)
     PyMem_Free(stack);
@@ -54,7 +56,7 @@ PyObject *method_new(state *st, PyObject *func, view *self) {
   m->call = method_call;
   m->func = Py_NewRef(func);
   m->self = (view *)Py_NewRef((PyObject *)self);
-  m->on_twin = false;
+  m->on = ON_VIEW;
   PyObject_GC_Track((PyObject *)m);
   return (PyObject *)m;
 }
@@ -62,7 +64,14 @@ PyObject *method_new(state *st, PyObject *func, view *self) {
 PyObject *method_new_twin(state *st, PyObject *func, view *self) {
   PyObject *m = method_new(st, func, self);
   if (m != NULL)
-    ((method *)m)->on_twin = true;
+    ((method *)m)->on = ON_TWIN;
+  return m;
+}
+
+PyObject *method_new_bytes(state *st, PyObject *func, view *self) {
+  PyObject *m = method_new(st, func, self);
+  if (m != NULL)
+    ((method *)m)->on = ON_MEMORY;
   return m;
 }
 

@@ -198,6 +198,13 @@ static int add_containers(PyObject *module, state *st) {
       if ((st->part[f][tracked] = derive(module, part, st->exact[f][tracked])) == NULL)
         return -1;
     }
+  PyType_Spec *bytes[] = {&frozen_bytes_spec, &tracked_bytes_spec};
+  for (int tracked = 0; tracked < 2; tracked++) {
+    st->exact[FAMILY_BYTES][tracked] = derive(module, bytes[tracked], NULL);
+    if (st->exact[FAMILY_BYTES][tracked] == NULL ||
+        PyModule_AddType(module, st->exact[FAMILY_BYTES][tracked]) < 0)
+      return -1;
+  }
   for (family f = 0; f < FAMILIES; f++) // ours are derived: nobody else may
     for (int tracked = 0; tracked < 2; tracked++)
       st->exact[f][tracked]->tp_flags &= ~Py_TPFLAGS_BASETYPE;
@@ -256,6 +263,8 @@ static size_t owned(state *st, PyObject **refs[]) {
   };
   size_t n = Py_ARRAY_LENGTH(all);
   memcpy(refs, all, sizeof(all));
+  for (int tracked = 0; tracked < 2; tracked++)
+    refs[n++] = (PyObject **)&st->exact[FAMILY_BYTES][tracked];
   for (family f = 0; f < FAMILIES; f++) {
     refs[n++] = (PyObject **)&st->builtin[f];
     for (int tracked = 0; tracked < 2; tracked++) {
@@ -266,7 +275,7 @@ static size_t owned(state *st, PyObject **refs[]) {
   return n;
 }
 
-#define MAX_OWNED (64 + 5 * FAMILIES)
+#define MAX_OWNED (72 + 5 * FAMILIES)
 
 static int kernel_traverse(PyObject *module, visitproc visit, void *arg) {
   PyObject **refs[MAX_OWNED];

@@ -25,7 +25,7 @@ static PyObject *copy(PyObject *container, bool *failed) {
                    : PySet_Check(container) ? PySet_New(container)
                    : PyList_Check(container)
                        ? PyList_GetSlice(container, 0, PyList_GET_SIZE(container))
-                       : PyObject_CallMethod(container, "copy", NULL);
+                       : memory_copy(container);
   *failed |= twin == NULL;
   return twin;
 }

@@ -230,7 +230,13 @@ static PyObject *copy_node(copier *c, shape *s, node *n) {
   if (address == NULL)
     return NULL;
   PyObject *twin = Py_XNewRef(PyDict_GetItemWithError(c->memo, address));
-  if (twin == NULL && !PyErr_Occurred() && (twin = blank(c->st, n)) != NULL) {
+  if (twin == NULL && !PyErr_Occurred() && (n->kind == KIND_BYTES || n->kind == KIND_ARRAY)) {
+    PyObject *memory = memory_now(n);
+    twin = memory_copy(memory);
+    Py_DECREF(memory);
+    if (twin != NULL && PyDict_SetItem(c->memo, address, twin) < 0)
+      Py_CLEAR(twin);
+  } else if (twin == NULL && !PyErr_Occurred() && (twin = blank(c->st, n)) != NULL) {
     int failed = PyDict_SetItem(c->memo, address, twin);
     if (!failed)
       failed = n->kind == KIND_LIST    ? copy_list(c, s, n, twin)

@@ -194,7 +194,7 @@ int apply_settle(core *c, state *st) {
   int failed = s.seen == NULL ? -1 : 0;
   for (size_t i = 0; !failed && i < c->n_dirty; i++) {
     overlay *o = c->dirty[i]->pending;
-    if (o == NULL)
+    if (o == NULL || c->dirty[i]->kind > KIND_OBJECT)
       continue;
     // All owned first: settling one runs user code, which may drop the others.
     PyObject *held[] = {Py_XNewRef(o->fields), Py_XNewRef(o->changed), Py_XNewRef(o->added),

@@ -20,6 +20,8 @@ bool view_of(PyObject *value, family f) {
 }
 
 static PyTypeObject *type_for(state *st, const node *n, const shape *s, const view *parent) {
+  if (n->kind == KIND_BYTES)
+    return st->exact[FAMILY_BYTES][(s->bits & THEUS_MAY_WRITE) != 0];
   if (n->kind < KIND_LIST || n->kind > KIND_DEQUE)
     return parent == NULL ? st->context_view : st->object_view;
   family f = base_family(st, n->target);

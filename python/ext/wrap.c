@@ -105,6 +105,57 @@ static PyObject *wrap_fixed(view *parent, shape *s, PyObject *value, PyObject *k
   return wrapped;
 }
 
+// Whether the elements of a numpy array are objects, which no array guards. 1, 0, -1.
+static int holds_objects(PyObject *array) {
+  PyObject *dtype = PyObject_GetAttrString(array, "dtype");
+  PyObject *has = dtype == NULL ? NULL : PyObject_GetAttrString(dtype, "hasobject");
+  int yes = has == NULL ? -1 : PyObject_IsTrue(has);
+  Py_XDECREF(has);
+  Py_XDECREF(dtype);
+  return yes;
+}
+
+// A numpy array of DATA: nothing can stand between it and its user, so an input is a read-only
+// array over the same memory and an output is a private copy, which counts as written.
+static PyObject *wrap_array(view *parent, shape *s, PyObject *array, PyObject *key,
+                            Py_ssize_t index, uint8_t segment) {
+  scope *sc = parent->scope;
+  int objects = holds_objects(array);
+  if (objects > 0)
+    view_deny(parent, THEUS_TRY_STORE, segment, key, index, "numpy.ndarray of objects");
+  if (objects != 0)
+    return NULL;
+  VIEW_CHECK(parent);
+  if (!(s->bits & THEUS_MAY_WRITE))
+    return ndarray_read_only(sc->st, array);
+  node *n = core_node(sc->core, array, KIND_ARRAY);
+  PyObject *link = n == NULL ? NULL : view_new(sc, n, s, parent, key, index, segment, false);
+  PyObject *private = link == NULL ? NULL : memory_private((view *)link);
+  if (private != NULL && view_log((view *)link, s, THEUS_OP_SET_ITEM, 0, NULL, 0, NULL, NULL) < 0)
+    Py_CLEAR(private);
+  Py_XDECREF(link);
+  return private;
+}
+
+// New: what to store for a numpy array: its original for a private copy of this run, a copy for one
+// that only shows memory, as that of an input does.
+static PyObject *unwrap_array(view *v, PyObject *array, uint8_t segment, PyObject *key,
+                              Py_ssize_t index) {
+  core *c = v->scope->core;
+  for (size_t i = 0; i < c->n_dirty; i++)
+    if (c->dirty[i]->pending != NULL && c->dirty[i]->pending->full == array)
+      return Py_NewRef(c->dirty[i]->target);
+  int objects = holds_objects(array);
+  if (objects > 0)
+    view_deny(v, THEUS_TRY_STORE, segment, key, index, "numpy.ndarray of objects");
+  PyObject *flags = objects != 0 ? NULL : PyObject_GetAttrString(array, "flags");
+  PyObject *writes = flags == NULL ? NULL : PyObject_GetAttrString(flags, "writeable");
+  int own = writes == NULL ? -1 : PyObject_IsTrue(writes);
+  Py_XDECREF(writes);
+  Py_XDECREF(flags);
+  return own < 0 ? NULL : own ? Py_NewRef(array) : memory_copy(array);
+}
+
 PyObject *wrap(view *parent, shape *s, PyObject *value, PyObject *key, Py_ssize_t index,
                uint8_t segment) {
   VIEW_CHECK(parent);
@@ -129,10 +180,13 @@ PyObject *wrap(view *parent, shape *s, PyObject *value, PyObject *key, Py_ssize_
   case KIND_DICT:
   case KIND_SET:
   case KIND_DEQUE:
+  case KIND_BYTES:
   case KIND_OBJECT: {
     node *n = core_node(sc->core, value, k);
     return n == NULL ? NULL : view_new(sc, n, s, parent, key, index, segment, false);
   }
+  case KIND_ARRAY:
+    return wrap_array(parent, s, value, key, index, segment);
   case KIND_VIEW:
     VIEW_CHECK((view *)value);
     return Py_NewRef(value);
@@ -167,6 +221,8 @@ PyObject *unwrap(view *v, shape *s, PyObject *value, uint8_t segment, PyObject *
     if (s->zone == THEUS_HEAVY)
       return Py_NewRef(value);
     return view_deny(v, THEUS_TRY_STORE, segment, key, index, Py_TYPE(value)->tp_name);
+  case KIND_ARRAY:
+    return s->zone == THEUS_HEAVY ? Py_NewRef(value) : unwrap_array(v, value, segment, key, index);
   case KIND_ERROR:
     return NULL;
   default: {

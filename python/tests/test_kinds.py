@@ -5,18 +5,22 @@ one that fails, and in one that stores what it got under a second name first. Wh
 returns or raises, what it leaves, and which objects it leaves it in, must be the same.
 """
 
+import array
 import copy
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
+import numpy
 import pytest
 
 from theus import (
     BaseDomainContext,
     BaseSystemContext,
+    FrozenInputError,
     TheusEngine,
+    UnsupportedValueError,
     plain,
     process,
 )
@@ -309,10 +313,42 @@ x.twist() ; x.push(1)
 x['k'] = 1 ; list(x.items()); x.put('k', 2) is x; x.put('a', 2)['A']; x.update(k=1); x.pop('A')
 x.put('c', []) ; x['C'].append(1); x.setdefault('z', 1); x.note = 1 ; x.note
 """,
-    "attributes": "x.a; x.new = 1 ; x['new']; x.c.append(1); x.no; x.a = 5 ; x['a']; x.update(q=1) or x.q",
+    "attributes": """
+x.a; x.new = 1 ; x['new']; x.c.append(1); x.no; x.a = 5 ; x['a']; x.update(q=1) or x.q
+""",
     "nought": "x['no']; x['no'] += 1 ; x['no']; x.get('no')",
     "tags": "x.add('NEW'); x.rename('a', 'Z'); x.rename('no', 'Z'); x.add('A'); x |= {'Q'}",
-    "window": "x.mean(); x.feed(1); x.feed(1, 2, 3, 4, 5); x.append(9); x.feed(1) or x.rotate(1); x.maxlen",
+    "window": """
+x.mean(); x.feed(1); x.feed(1, 2, 3, 4, 5); x.append(9); x.feed(1) or x.rotate(1); x.maxlen
+""",
+    "bytes": """
+x[0]; x[-1]; x[99]; x[1:3]; x[::2]; x[1] = 7; x[99] = 1; x[0] = 'text'; x[0] = 999999999999
+x[0] = -1.5
+del x[0]; del x[1:3]; x.append(5); x.append('no'); x.extend([1, 2]); x.insert(1, 9); x.pop()
+x.pop(0)
+x.pop(99); x.remove(2); x.remove(77); x.reverse(); len(x); list(x); bool(x); 2 in x; x.index(2)
+x.count(2)
+repr(x); hash(x); x * 2; x *= 2; x *= 0; x == x; x != x; copy.copy(x); copy.deepcopy(x); x.nothing
+pickle.loads(pickle.dumps(x)); list(reversed(x)); bytes(x); memoryview(x)[0]; memoryview(x).nbytes
+memoryview(x)[0] = 3 ; x[0]; x.append(1) or x.append(2) or x.pop(0); sum(x); x.__class__.__name__
+""",
+    "bytearray": """
+x[1:2] = b'abc'; x[::2] = bytes(len(x[::2])); x += b'z'; x + b'z'; b'z' + x; x.find(b'\\x02')
+x.hex()
+x.clear(); x.decode('latin1'); x.startswith(b'\\x01'); x.upper(); x == bytes(x); x < b'zzz'
+x.split(b'\\x02')
+x.extend(b'abc'); x.append(256); x[1:2] = x; x.join([b'a', b'b'])
+isinstance(x, bytearray)
+""",
+    "array": """
+x[1:2] = array.array('i', [7, 8]); x += array.array('i', [7]); x + array.array('i', [7]); x + x
+x += x
+x.typecode; x.itemsize; x.tolist(); x.tobytes(); x.frombytes(bytes(4)); x.fromlist([1, 2])
+x.byteswap()
+x == array.array('i', x); x < array.array('i', [99]); x.fromlist([1, 'no'])
+x.extend(array.array('i', [5]))
+x.extend([1, 'no']); isinstance(x, array.array); array.array('i', [7]) + x; x.append(2**40)
+""",
     "tally": "x.bump('a'); x.bump('new'); x['new']; x.update('ab'); x += Counter('a')",
     "recent": "x['a']; x['n'] = 1 ; x['a'] = 1 ; x['n'] = 2 ; list(x); x.get('a'); x.pop('a')",
 }
@@ -355,6 +391,14 @@ KINDS: dict[str, tuple[Callable[[], Any], list[str]]] = {
     ),
     "Counter": (lambda: Counter("aab"), programs(MORE["counter"])),
     "set": (lambda: set("abc"), programs(MORE["set"])),
+    "bytearray": (
+        lambda: bytearray([1, 2, 2, 3, 200]),
+        programs(MORE["bytes"], MORE["bytearray"]),
+    ),
+    "array": (
+        lambda: array.array("i", [1, 2, 2, 3, -5]),
+        programs(MORE["bytes"], MORE["array"]),
+    ),
     "list subclass": (
         lambda: Stack(1, 2, 2, deep(), "end"),
         programs(SEQUENCE, MORE["list"], MORE["stack"]),
@@ -578,5 +622,133 @@ def test_an_input_never_changes(make: Callable[[], Any], program: Program) -> No
     assert picture(value) == picture(make())
     if picture(twin) == picture(make()):
         assert seen in (expected, "FrozenInputError")
+    elif "memoryview" in program.__name__:
+        assert seen == "TypeError"  # of the memoryview, which knows no contract
     else:
         assert seen == "FrozenInputError"
+
+
+def test_an_input_of_bytes_is_read_only_memory() -> None:
+    """Law: nothing that shows the memory of an input can write it, nor leads to what can."""
+    value = bytearray(range(9))
+
+    def body(domain: Any) -> Any:
+        memory = memoryview(domain.x)
+        assert memory.readonly
+        assert memory.obj is not value
+        shown = numpy.asarray(domain.x)
+        assert not shown.flags.writeable
+        with pytest.raises(ValueError, match="WRITEABLE"):
+            shown.flags.writeable = True
+        assert numpy.shares_memory(shown, numpy.frombuffer(value, dtype="uint8"))
+        with pytest.raises(FrozenInputError):
+            domain.x.append(1)
+        return int(shown.sum())
+
+    assert run(Domain(x=value), body, inputs=["domain_ctx.x"], outputs=["domain_ctx.y"]) == 36
+    value.append(1)  # nothing of the run is left that would hold the memory
+
+
+def array_body(change: Callable[[Any], Any], fail: bool = False) -> Callable[[Any], Any]:
+    """Change the array at x, and perhaps fail."""
+
+    def body(domain: Any) -> None:
+        change(domain.x)
+        if fail:
+            raise Planned
+
+    return body
+
+
+def half(x: Any) -> None:
+    """Halve the second half."""
+    x[2:] /= 2
+
+
+def test_an_output_array_is_written_in_place() -> None:
+    """Law: a commit writes a numpy array where it is; a failure, or an unchanged one, nothing."""
+    value = numpy.arange(4.0)
+    ctx = Domain(x=value, y=[value])
+    with pytest.raises(Planned):
+        run(ctx, array_body(half, fail=True))
+    assert value.tolist() == [0, 1, 2, 3]
+    run(ctx, array_body(half))
+    assert value.tolist() == [0, 1, 1, 1.5]
+    assert ctx.x is ctx.y[0] is value
+    value.flags.writeable = False
+    run(ctx, array_body(lambda x: x.sum()))
+    with pytest.raises(ValueError, match="read-only"):
+        run(ctx, array_body(half))
+    assert value.tolist() == [0, 1, 1, 1.5]
+
+
+def test_an_input_array_is_the_same_memory_read_only() -> None:
+    """Law: an input array is not copied and cannot be written; storing it stores a copy."""
+    value = numpy.arange(4.0)
+
+    def body(domain: Any) -> None:
+        assert numpy.shares_memory(domain.x, value)
+        with pytest.raises(ValueError, match="read-only"):
+            domain.x[0] = 1
+        domain.y = domain.x
+
+    ctx = Domain(x=value)
+    run(ctx, body, inputs=["domain_ctx.x"], outputs=["domain_ctx.y"])
+    assert ctx.y.tolist() == value.tolist()
+    assert not numpy.shares_memory(ctx.y, value)
+    ctx.y[0] = 9
+
+
+def test_an_alias_of_an_array_stays_one() -> None:
+    """Law: an output array stored elsewhere is the same array there."""
+    value = numpy.arange(4.0)
+
+    def body(domain: Any) -> None:
+        domain.y = domain.x
+        domain.y[0] = 7
+        assert domain.x[0] == 7
+
+    ctx = Domain(x=value)
+    run(ctx, body)
+    assert ctx.y is ctx.x is value
+    assert value[0] == 7
+
+
+def test_a_nested_failure_gives_an_array_its_elements_back() -> None:
+    """Law: a savepoint that fails takes back its elements, in the array the outer one holds."""
+    ctx = Domain(x=numpy.zeros(3), y=bytearray(3))
+    engine = TheusEngine(BaseSystemContext(None, ctx))
+
+    @process(inputs=[], outputs=["domain_ctx.x", "domain_ctx.y"], errors=[Planned])
+    def inner(ctx: Any) -> None:
+        ctx.domain_ctx.x[1] = ctx.domain_ctx.y[1] = 2
+        raise Planned
+
+    @process(inputs=[], outputs=["domain_ctx.x", "domain_ctx.y"], errors=[])
+    def outer(ctx: Any) -> None:
+        x, y = ctx.domain_ctx.x, memoryview(ctx.domain_ctx.y)
+        x[0] = y[0] = 1
+        with pytest.raises(Planned):
+            engine.execute_process("inner")
+        assert (x.tolist(), y.tolist()) == ([1, 0, 0], [1, 0, 0])
+        x[2] = y[2] = 3
+
+    engine.register_process("inner", inner)
+    engine.register_process("outer", outer)
+    engine.execute_process("outer")
+    engine.close()
+    assert ctx.x.tolist() == [1, 0, 3]
+    assert list(ctx.y) == [1, 0, 3]
+
+
+def test_a_large_output_array_is_warned_about() -> None:
+    """Law: copying more than 1 MiB says where, and that a heavy_ name would not."""
+    ctx = Domain(x=numpy.zeros(200_000))
+    with pytest.warns(RuntimeWarning, match="domain_ctx.x is an output of 1600000 bytes.*heavy_"):
+        run(ctx, array_body(half))
+
+
+def test_an_array_of_objects_is_refused() -> None:
+    """Law: what cannot be guarded does not get in."""
+    with pytest.raises(UnsupportedValueError, match="of objects"):
+        run(Domain(x=numpy.array([[], {}], dtype=object)), lambda domain: domain.x)
