@@ -491,6 +491,7 @@ PyObject *wrap(view *parent, shape *s, PyObject *value, PyObject *key, Py_ssize_
 // s is the shape of the place: HEAVY takes anything.
 PyObject *unwrap(view *v, shape *s, PyObject *value, uint8_t segment, PyObject *key,
                  Py_ssize_t index);
+int is_plain(state *st, PyObject *value); // 1: immutable and leads to nothing mutable, 0, -1
 PyObject *unwrap_key(view *v, PyObject *key); // keys are only looked up: views become their object
 
 PyObject *plain(state *st, PyObject *value);      // deep, independent; new

@@ -42,11 +42,19 @@ static view *view_alloc(PyTypeObject *type) {
 #endif
 }
 
-PyObject *view_new(scope *s, node *n, shape *sh, view *parent, PyObject *key, Py_ssize_t index,
-                   uint8_t segment, bool self) {
-  for (view *v = n->views; v != NULL; v = v->twin)
-    if (v->shape == sh && v->scope == s && v->self == self)
-      return Py_NewRef((PyObject *)v);
+// New: what a path shows of a key. An object of a user's class is shown by its type alone: its own
+// __repr__ must not run on the object itself, and a view must not lead to it.
+static PyObject *shown_key(state *st, PyObject *key, bool *opaque) {
+  *opaque = false;
+  int plain_key = kind_is_plain_exact(key) ? 1 : is_plain(st, key);
+  if (plain_key != 0)
+    return plain_key < 0 ? NULL : Py_NewRef(key);
+  *opaque = true;
+  return PyUnicode_FromFormat("<%s>", Py_TYPE(key)->tp_name);
+}
+
+static PyObject *view_new_shown(scope *s, node *n, shape *sh, view *parent, PyObject *key,
+                                Py_ssize_t index, uint8_t segment, bool self) {
   state *st = s->st;
   PyTypeObject *type = type_for(st, n, sh, parent);
   view *v = st->free_views;
@@ -77,6 +85,27 @@ PyObject *view_new(scope *s, node *n, shape *sh, view *parent, PyObject *key, Py
   PyObject_GC_Track((PyObject *)v);
   return (PyObject *)v;
 }
+
+PyObject *view_new(scope *s, node *n, shape *sh, view *parent, PyObject *key, Py_ssize_t index,
+                   uint8_t segment, bool self) {
+  for (view *v = n->views; v != NULL; v = v->twin)
+    if (v->shape == sh && v->scope == s && v->self == self)
+      return Py_NewRef((PyObject *)v);
+  state *st = s->st;
+  if (key != NULL && segment != THEUS_ATTR && segment != THEUS_OTHER && !kind_is_plain_exact(key)) {
+    bool opaque;
+    PyObject *shown = shown_key(st, key, &opaque);
+    PyObject *v = shown == NULL ? NULL
+                                : view_new_shown(s, n, sh, parent, shown, index,
+                                                 opaque ? THEUS_OTHER : segment, self);
+    if (shown == NULL)
+      core_release(s->core, n);
+    Py_XDECREF(shown);
+    return v;
+  }
+  return view_new_shown(s, n, sh, parent, key, index, segment, self);
+}
+
 
 void view_detach(view *v) {
   node *n = v->node;
@@ -181,7 +210,7 @@ PyObject *view_reduce(PyObject *self, PyObject *unused) {
 // ---- refusals -----------------------------------------------------------------------------------
 
 // One step as the kernel understands it. The text borrows from *held, which the caller releases.
-static int segment_of(theus_segment *out, uint8_t segment, PyObject *key, Py_ssize_t index,
+static int segment_of(state *st, theus_segment *out, uint8_t segment, PyObject *key, Py_ssize_t index,
                       PyObject **held) {
   *out = (theus_segment){0};
   *held = NULL;
@@ -198,8 +227,14 @@ static int segment_of(theus_segment *out, uint8_t segment, PyObject *key, Py_ssi
       return 0;
     }
   }
-  out->kind = segment == THEUS_ATTR ? THEUS_ATTR : PyUnicode_Check(key) ? THEUS_TEXT : THEUS_OTHER;
-  PyObject *text = out->kind == THEUS_OTHER ? PyObject_Repr(key) : Py_NewRef(key);
+  out->kind = segment == THEUS_ATTR                               ? THEUS_ATTR
+              : segment != THEUS_OTHER && PyUnicode_Check(key)     ? THEUS_TEXT
+                                                                   : THEUS_OTHER;
+  bool opaque = true; // as in a view: THEUS_OTHER with a text ready to show
+  PyObject *text = segment == THEUS_ATTR || segment == THEUS_OTHER ? Py_NewRef(key)
+                                                                   : shown_key(st, key, &opaque);
+  if (text != NULL && !opaque && out->kind == THEUS_OTHER)
+    Py_SETREF(text, PyObject_Repr(text));
   PyObject *utf8 = text == NULL ? NULL : PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace");
   Py_XDECREF(text);
   if (utf8 == NULL)
@@ -237,12 +272,12 @@ static int trail_of(trail *t, view *v, uint8_t segment, PyObject *key, Py_ssize_
   }
   if (segment != 0) {
     n--;
-    if (segment_of(&t->segments[n], segment, key, index, &t->held[n]) < 0)
+    if (segment_of(STATE(v), &t->segments[n], segment, key, index, &t->held[n]) < 0)
       return -1;
   }
   for (view *up = v; up->segment != 0; up = up->parent) {
     n--;
-    if (segment_of(&t->segments[n], up->segment, up->key, up->index, &t->held[n]) < 0)
+    if (segment_of(STATE(v), &t->segments[n], up->segment, up->key, up->index, &t->held[n]) < 0)
       return -1;
   }
   return 0;

@@ -11,8 +11,7 @@
 
 static int holds_plain(state *st, PyObject *fixed);
 
-// 1: an immutable value that leads to no mutable one, 0, -1.
-static int is_plain(state *st, PyObject *item) {
+int is_plain(state *st, PyObject *item) {
   kind k = kind_of(st, item);
   if (k != KIND_TUPLE && k != KIND_FROZENSET)
     return k == KIND_ERROR ? -1 : k == KIND_PLAIN;
