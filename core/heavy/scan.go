@@ -46,10 +46,11 @@ func InTurn(parts int, each func(part int)) {
 const (
 	blockBytes = 256 << 10 // between two looks at whether the answer is known already
 	partBytes  = 1 << 20   // less is not worth another core
+	partsEach  = 16        // parts for each core: one that is busy elsewhere takes fewer of them
 	gathered   = 4 << 10   // bytes of elements brought together at a time
 )
 
-// Scan finds facts about an array that passed Check, in up to as many parts as there are cores.
+// Scan finds facts about an array that passed Check, in parts where there are cores for them.
 func Scan(a *Array, ask Ask, cores int, spread Spread) Facts {
 	r, ok := simplify(a)
 	if !ok {
@@ -58,7 +59,10 @@ func Scan(a *Array, ask Ask, cores int, spread Spread) Facts {
 	if a.Kind != Float && ask&AskExtreme == 0 {
 		return Facts{Finite: true}
 	}
-	parts := int(min(int64(max(cores, 1)), r.count()*int64(a.Size)/partBytes+1))
+	parts := 1
+	if cores > 1 {
+		parts = int(min(int64(cores)*partsEach, r.count()*int64(a.Size)/partBytes+1))
+	}
 	found := make([]extremes, parts)
 	var spoiled atomic.Bool
 	spread(parts, func(i int) {
