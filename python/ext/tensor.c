@@ -123,7 +123,7 @@ static int adopt(tensor *t, const dl_tensor *d) {
     return malformed("its elements are no whole bytes");
   t->format = format_of(d);
   int more = t->format == NULL;
-  if (d->ndim < 0 || d->ndim + more > PyBUF_MAX_NDIM || (d->ndim > 0 && d->shape == NULL))
+  if (d->ndim < 0 || d->ndim > PyBUF_MAX_NDIM - more || (d->ndim > 0 && d->shape == NULL))
     return malformed("it has no shape, or too many dimensions");
   t->ndim = d->ndim + more;
   t->itemsize = more ? 1 : itemsize;
