@@ -97,7 +97,7 @@ func TestDeny(t *testing.T) {
 			`  fix:           add "domain_ctx.sig_go" to the outputs of @process`)},
 		{"store", guard.Store, domain(attr("lock")), "_thread.lock", fault.Unsupported, lines(
 			`Unsupported Value: 'domain_ctx.lock' by process 'debit': a value of type _thread.lock cannot live there`,
-			`  fix:           keep it in a field named heavy_lock, which is passed by reference and not rolled back (theus.register_type, for types of your own, is coming)`)},
+			`  fix:           keep it in a field named heavy_lock, or store theus.opaque(it): both are passed by reference and not rolled back; or say with theus.register_type how its type is copied`)},
 		{"a key that cannot be declared", guard.Read, domain(attr("grid"), path.Segment{Kind: path.Other, Name: "(1, 2)"}), "", fault.Read, lines(
 			`Illegal Read: 'domain_ctx.grid[(1, 2)]' by process 'debit'`,
 			`  it may read:   domain_ctx.user, domain_ctx.rates.*.buy, domain_ctx.items, domain_ctx.balance, domain_ctx.accounts.alice`,

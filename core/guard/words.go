@@ -64,8 +64,8 @@ func (d *denial) cure() string {
 	if s := d.path; len(s) == 0 || !s[len(s)-1].IsAttr() {
 		name = "heavy_..."
 	}
-	return fmt.Sprintf("keep it in a field named %s, which is passed by reference and not rolled back "+
-		"(theus.register_type, for types of your own, is coming)", name)
+	return fmt.Sprintf("keep it in a field named %s, or store theus.opaque(it): both are passed by "+
+		"reference and not rolled back; or say with theus.register_type how its type is copied", name)
 }
 
 func (d *denial) last() string {

@@ -28,7 +28,7 @@ typedef enum {
 typedef struct {
   what what;
   PyObject *target; // borrowed from its node
-  PyObject *key;    // owned; FIELD, KEY, ADDED, REMOVED
+  PyObject *key;    // owned; FIELD, KEY, ADDED, REMOVED; MEMORY: how, or NULL
   PyObject *old;    // owned; NULL: there was nothing. FIELDS, KEYS, TAIL, ELEMENTS: a copy
   Py_ssize_t index; // ITEM, TAIL, PLACE; PUSHED, PULLED: 0 is the left end
 } undo;
@@ -114,7 +114,7 @@ static int restore(state *st, const undo *u) {
     return failed || PyErr_Occurred() ? -1 : 0;
   }
   case MEMORY:
-    return memory_write(u->target, u->old, u->index != 0);
+    return memory_write(u->key, u->target, u->old, u->index != 0);
   case PLACE:
     return st->builtin[FAMILY_DEQUE]->tp_as_sequence->sq_ass_item(u->target, u->index, u->old);
   case PUSHED:
@@ -349,13 +349,19 @@ static int apply_memory(node *n, journal *j) {
   if (memory_unchanged(n))
     return 0;
   bool array = n->kind == KIND_ARRAY;
-  PyObject *copy = memory_copy(n->target);
-  if (copy == NULL || journal_room(j) < 0 || // one that refuses to be written has not been
-      memory_write(n->target, n->pending->full, array) < 0) {
-    Py_XDECREF(copy);
+  PyObject *how = n->pending->how, *copy = memory_copy(how, n->target);
+  undo entry = {.what = MEMORY, .target = n->target, .old = copy, .index = array};
+  if (copy == NULL)
+    return -1;
+  if (how != NULL) { // user code, which may write half of it and raise
+    entry.key = Py_NewRef(how);
+    return journal_add(j, entry) < 0 ? -1 : memory_write(how, n->target, n->pending->full, false);
+  }
+  if (journal_room(j) < 0 || memory_write(NULL, n->target, n->pending->full, array) < 0) {
+    Py_DECREF(copy); // one that refuses to be written has not been
     return -1;
   }
-  return journal_add(j, (undo){.what = MEMORY, .target = n->target, .old = copy, .index = array});
+  return journal_add(j, entry);
 }
 
 // Pushes item at an end of a deque, or pulls one there if item is NULL; 0 is the left end.
@@ -434,7 +440,7 @@ int apply_all(core *c, state *st, journal **before) {
       failed = apply_set(n, j);
     else if (n->kind == KIND_DEQUE)
       failed = apply_deque(st, n, j);
-    else if (n->kind == KIND_BYTES || n->kind == KIND_ARRAY)
+    else if (n->kind == KIND_BYTES || n->kind == KIND_ARRAY || n->kind == KIND_COPIED)
       failed = apply_memory(n, j);
     if (!failed && n->pending->fields != NULL)
       failed = apply_object(st, n, j, c->foreign);

@@ -231,6 +231,7 @@ static int visit_overlay(overlay *o, visitproc visit, void *arg) {
   Py_VISIT(o->dead);
   Py_VISIT(o->full);
   Py_VISIT(o->left);
+  Py_VISIT(o->how);
   Py_VISIT(o->reverse);
   Py_VISIT(o->forward);
   return 0;
@@ -384,7 +385,7 @@ void core_rollback(core *c) {
   for (size_t i = p->n; i-- > 0;) {
     saved *s = &p->items[i];
     overlay *dropped = s->node->pending;
-    if (s->node->kind == KIND_BYTES || s->node->kind == KIND_ARRAY)
+    if (s->node->kind >= KIND_BYTES && s->node->kind <= KIND_ARRAY)
       memory_rollback(dropped, s->before);
     s->node->pending = s->before;
     s->node->level = s->level;

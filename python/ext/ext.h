@@ -52,6 +52,7 @@ typedef enum {
   KIND_OBJECT,      // instance of a Python class
   KIND_BYTES,       // a bytearray or array.array
   KIND_ARRAY,       // a numpy array: the array itself, read-only or a private copy
+  KIND_COPIED,      // of a type registered with copy and apply
   KIND_VIEW,        // one of ours
   KIND_UNSUPPORTED, // refused at the door, unless HEAVY
 } kind;
@@ -84,6 +85,9 @@ typedef enum {
 } family;
 
 kind kind_of(state *st, PyObject *value);
+PyObject *kind_how(state *st, PyObject *value); // borrowed: (copy, apply) of a KIND_COPIED
+int kind_register(state *st, PyObject *type, PyObject *how); // how: that pair, or True: immutable
+int kind_mark(state *st, PyObject *value);                   // opaque: passed by reference
 unsigned kind_facts(state *st, PyObject *object); // TYPE_FOREIGN ..., of an instance of a class
 int kind_is_plain_exact(PyObject *value);
 
@@ -98,6 +102,8 @@ struct state {
   PyTypeObject *part[FAMILIES][2];  // the views of instances of its subclasses
   PyTypeObject *list_iter, *dict_iter, *deque_iter, *method_type;
   PyObject *errors;                               // the module theus.errors
+  PyObject *registered; // dict: type -> (copy, apply) or True
+  PyObject *opaque;     // dict: address -> weak reference to a value that is marked as such
   PyObject *removed;                              // the tombstone: "deleted", which is not None
   PyObject *keys_view, *values_view, *items_view, *fields_type; // of theus._mapping
   PyObject *locked_mixin;                         // LockedContextMixin, NULL until the first engine
@@ -262,6 +268,7 @@ struct overlay {
   PyObject *dead;
   PyObject *full;
   PyObject *left;
+  PyObject *how;     // memory: (copy, apply) of a registered type, else NULL
   PyObject *reverse; // dict: iterator over the base from its end, for popitem; set: for pop
   PyObject *forward; // dict: iterator over the base from its beginning, for popitem(last=False)
   overlay *next;     // while it waits to be freed
@@ -397,11 +404,11 @@ PyObject *deque_next(node *n, deque_cursor *at); // new; NULL without an excepti
 void deque_stop(deque_cursor *at);
 
 // Memory (pending_memory.c): bytearray, array.array, numpy arrays.
-PyObject *memory_copy(PyObject *value); // new
+PyObject *memory_copy(PyObject *how, PyObject *value); // new; how: NULL unless it is registered
 PyObject *memory_now(node *n);          // new: the private copy if there is one, else the object
 PyObject *memory_private(view *v);      // new: the private copy, made if need be
 int memory_unchanged(node *n);          // whether its private copy still is what the object holds
-int memory_write(PyObject *target, PyObject *from, bool array);
+int memory_write(PyObject *how, PyObject *target, PyObject *from, bool array);
 void memory_rollback(overlay *pending, overlay *before);
 
 // The containers behind the views, past whatever their class overrides (base.c).

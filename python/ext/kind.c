@@ -79,10 +79,69 @@ static bool is_class(PyTypeObject *t, const char *module, const char *name) {
   return found == (PyObject *)t;
 }
 
+// What a type, or a class it derives from, is registered as: borrowed, NULL: it is not.
+static PyObject *registered(state *st, PyTypeObject *t) {
+  PyObject *how = NULL;
+  Py_ssize_t n = st->registered == NULL || t->tp_mro == NULL ? 0 : PyTuple_GET_SIZE(t->tp_mro);
+  for (Py_ssize_t i = 0; how == NULL && i < n; i++) {
+    how = PyDict_GetItemWithError(st->registered, PyTuple_GET_ITEM(t->tp_mro, i));
+    PyErr_Clear(); // a metaclass whose __hash__ raises: such a type could not be registered
+  }
+  return how;
+}
+
+PyObject *kind_how(state *st, PyObject *value) {
+  PyObject *how = registered(st, Py_TYPE(value));
+  return how == Py_True ? NULL : how;
+}
+
+int kind_register(state *st, PyObject *type, PyObject *how) {
+  if (st->registered == NULL && (st->registered = PyDict_New()) == NULL)
+    return -1;
+  memset(st->kinds, 0, sizeof(st->kinds));
+  return PyDict_SetItem(st->registered, type, how);
+}
+
+// Called when a marked value dies. self: (marks, address).
+static PyObject *unmark(PyObject *self, PyObject *reference) {
+  (void)reference;
+  if (PyDict_DelItem(PyTuple_GET_ITEM(self, 0), PyTuple_GET_ITEM(self, 1)) < 0)
+    PyErr_Clear(); // it was marked twice: the second mark is the one that counts
+  Py_RETURN_NONE;
+}
+
+static PyMethodDef unmark_def = {"unmark", unmark, METH_O, NULL};
+
+int kind_mark(state *st, PyObject *value) {
+  if (st->opaque == NULL && (st->opaque = PyDict_New()) == NULL)
+    return -1;
+  PyObject *address = PyLong_FromVoidPtr(value);
+  PyObject *self = address == NULL ? NULL : PyTuple_Pack(2, st->opaque, address);
+  PyObject *forget = self == NULL ? NULL : PyCFunction_New(&unmark_def, self);
+  PyObject *reference = forget == NULL ? NULL : PyWeakref_NewRef(value, forget);
+  int failed = reference == NULL ? -1 : PyDict_SetItem(st->opaque, address, reference);
+  Py_XDECREF(reference);
+  Py_XDECREF(forget);
+  Py_XDECREF(self);
+  Py_XDECREF(address);
+  return failed;
+}
+
+// Whether a value is marked as opaque. Ints are compared: no user code runs. 1, 0, -1.
+static int is_marked(state *st, PyObject *value) {
+  PyObject *address = PyLong_FromVoidPtr(value);
+  int yes = address == NULL ? -1 : PyDict_Contains(st->opaque, address);
+  Py_XDECREF(address);
+  return yes;
+}
+
 static kind classify(state *st, PyObject *value) {
   PyTypeObject *t = Py_TYPE(value);
   if (view_is(st, value))
     return KIND_VIEW;
+  PyObject *how = registered(st, t);
+  if (how != NULL)
+    return how == Py_True ? KIND_PLAIN : KIND_COPIED;
   PyTypeObject *base = python_base(st, t);
   for (family f = 0; f < FAMILIES; f++)
     if (base == st->builtin[f])
@@ -164,6 +223,11 @@ static bool hit(const kind_slot *slot, PyTypeObject *t) {
 kind kind_of(state *st, PyObject *value) {
   if (kind_is_plain_exact(value))
     return KIND_PLAIN;
+  if (st->opaque != NULL && PyDict_GET_SIZE(st->opaque) > 0) {
+    int marked = is_marked(st, value);
+    if (marked != 0)
+      return marked < 0 ? KIND_ERROR : KIND_PLAIN;
+  }
   PyTypeObject *t = Py_TYPE(value);
   kind_slot *slot = slot_of(st, t);
   if (hit(slot, t))

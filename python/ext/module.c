@@ -85,7 +85,22 @@ static PyObject *kernel_extremes(PyObject *module, PyObject *value) {
   return heavy_scan(state_in(module), value, THEUS_ASK_EXTREME);
 }
 
+// _register(type, how): how is True or (copy, apply).
+static PyObject *kernel_register(PyObject *module, PyObject *args) {
+  PyObject *type, *how;
+  if (!PyArg_ParseTuple(args, "O!O:_register", &PyType_Type, &type, &how) ||
+      kind_register(state_in(module), type, how) < 0)
+    return NULL;
+  Py_RETURN_NONE;
+}
+
+static PyObject *kernel_mark(PyObject *module, PyObject *value) {
+  return kind_mark(state_in(module), value) < 0 ? NULL : Py_NewRef(Py_None);
+}
+
 static PyMethodDef kernel_functions[] = {
+    {"_register", kernel_register, METH_VARARGS, "What the instances of a type are to the kernel."},
+    {"_mark", kernel_mark, METH_O, "Pass a value by reference from now on."},
     {"plain", kernel_plain, METH_O, "An independent plain copy of what a view shows."},
     {"describe", kernel_describe, METH_NOARGS, "Facts about the kernel library; loads it."},
     {"live", kernel_live, METH_NOARGS, "Open handles in the kernel; loads it."},
@@ -253,6 +268,7 @@ static size_t owned(state *st, PyObject **refs[]) {
       (PyObject **)&st->dict_iter,    (PyObject **)&st->method_type,  (PyObject **)&st->process_type,
       (PyObject **)&st->tensor_type,  (PyObject **)&st->memory_type,
       (PyObject **)&st->heavy_type,   (PyObject **)&st->counter,      &st->s_default_factory,
+      &st->registered,                &st->opaque,
       &st->errors,                    &st->removed,                   &st->keys_view,
       &st->fields_type,               &st->values_view,               &st->items_view,
       &st->locked_mixin,

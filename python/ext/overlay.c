@@ -13,6 +13,7 @@ void overlay_free(overlay *o) {
   Py_XDECREF(dying.dead);
   Py_XDECREF(dying.full);
   Py_XDECREF(dying.left);
+  Py_XDECREF(dying.how);
   Py_XDECREF(dying.reverse);
   Py_XDECREF(dying.forward);
 }
@@ -25,7 +26,7 @@ static PyObject *copy(PyObject *container, bool *failed) {
                    : PySet_Check(container) ? PySet_New(container)
                    : PyList_Check(container)
                        ? PyList_GetSlice(container, 0, PyList_GET_SIZE(container))
-                       : memory_copy(container);
+                       : memory_copy(NULL, container);
   *failed |= twin == NULL;
   return twin;
 }
@@ -40,14 +41,15 @@ overlay *overlay_clone(const overlay *o) {
       .changed = copy(o->changed, &failed),
       .added = copy(o->added, &failed),
       .dead = copy(o->dead, &failed),
-      .full = copy(o->full, &failed),
+      .full = o->how == NULL ? copy(o->full, &failed) : memory_copy(o->how, o->full),
+      .how = Py_XNewRef(o->how),
       .left = copy(o->left, &failed),
       .skip = o->skip,
       .keep = o->keep,
       .structure = o->structure,
       .hidden = o->hidden,
   };
-  if (failed) {
+  if (failed || (o->how != NULL && twin->full == NULL)) {
     overlay_free(twin);
     return NULL;
   }

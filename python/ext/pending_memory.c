@@ -2,13 +2,17 @@
 // overlay: a private copy, made once. A commit writes the copy into the original, which stays the
 // object it was; memory that did not change is not written.
 //
-// Calls that run Python code: numpy; the slices of a bytearray or array do not.
+// A registered type says itself how it is copied, and how a copy is written into the original.
+//
+// Calls that run Python code: those two; numpy; the slices of a bytearray or array do not.
 #include "ext.h"
 
 #define WARN_BYTES (1 << 20)
 
 // New: an independent copy, of the same type; also of a deque.
-PyObject *memory_copy(PyObject *value) {
+PyObject *memory_copy(PyObject *how, PyObject *value) {
+  if (how != NULL)
+    return PyObject_CallOneArg(PyTuple_GET_ITEM(how, 0), value);
   if (PyByteArray_Check(value) || PyObject_HasAttrString(value, "typecode"))
     return PySequence_GetSlice(value, 0, PY_SSIZE_T_MAX);
   return PyObject_CallMethod(value, "copy", NULL);
@@ -38,17 +42,19 @@ PyObject *memory_private(view *v) {
   node *n = v->node;
   core *c = v->scope->core;
   bool fresh = n->pending == NULL || n->pending->full == NULL;
-  if (fresh && warn_large(v, n->target) < 0)
+  PyObject *how = n->kind == KIND_COPIED ? kind_how(STATE(v), n->target) : NULL; // borrowed
+  if (fresh && how == NULL && warn_large(v, n->target) < 0)
     return NULL;
   VIEW_CHECK(v);
   core_enter(c);
   PyObject *private = core_touch(c, n) < 0 ? NULL : memory_now(n);
   if (private == n->target)
-    Py_SETREF(private, memory_copy(n->target));
+    Py_SETREF(private, memory_copy(how, n->target));
   overlay *o = n->pending;
-  if (private != NULL && o != NULL && o->full == NULL)
+  if (private != NULL && o != NULL && o->full == NULL) {
     o->full = Py_NewRef(private);
-  else if (private != NULL && o != NULL)
+    Py_XSETREF(o->how, Py_XNewRef(how));
+  } else if (private != NULL && o != NULL)
     Py_SETREF(private, Py_NewRef(o->full)); // copying may have collected, and this been asked for
   core_exit(c);
   return private;
@@ -98,15 +104,20 @@ static bool same_attribute(PyObject *a, PyObject *b, const char *name) {
 
 int memory_unchanged(node *n) {
   PyObject *full = n->pending->full;
-  if (full == NULL)
-    return 1;
+  if (full == NULL || n->kind == KIND_COPIED)
+    return full == NULL;
   if (n->kind == KIND_ARRAY &&
       (!same_attribute(full, n->target, "shape") || !same_attribute(full, n->target, "dtype")))
     return 0;
   return same_bytes(full, n->target);
 }
 
-int memory_write(PyObject *target, PyObject *from, bool array) {
+int memory_write(PyObject *how, PyObject *target, PyObject *from, bool array) {
+  if (how != NULL) {
+    PyObject *none = PyObject_CallFunctionObjArgs(PyTuple_GET_ITEM(how, 1), target, from, NULL);
+    Py_XDECREF(none);
+    return none == NULL ? -1 : 0;
+  }
   if (array) {
     if (!same_attribute(target, from, "shape") || !same_attribute(target, from, "dtype")) {
       PyErr_SetString(PyExc_ValueError,

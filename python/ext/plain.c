@@ -230,9 +230,9 @@ static PyObject *copy_node(copier *c, shape *s, node *n) {
   if (address == NULL)
     return NULL;
   PyObject *twin = Py_XNewRef(PyDict_GetItemWithError(c->memo, address));
-  if (twin == NULL && !PyErr_Occurred() && (n->kind == KIND_BYTES || n->kind == KIND_ARRAY)) {
+  if (twin == NULL && !PyErr_Occurred() && n->kind > KIND_OBJECT) {
     PyObject *memory = memory_now(n);
-    twin = memory_copy(memory);
+    twin = memory_copy(n->kind == KIND_COPIED ? kind_how(c->st, n->target) : NULL, memory);
     Py_DECREF(memory);
     if (twin != NULL && PyDict_SetItem(c->memo, address, twin) < 0)
       Py_CLEAR(twin);

@@ -114,20 +114,21 @@ static int holds_objects(PyObject *array) {
   return yes;
 }
 
-// A numpy array of DATA: nothing can stand between it and its user, so an input is a read-only
+// A numpy array of DATA, or an instance of a registered type: nothing can stand between it and its user, so an input is a read-only
 // array over the same memory and an output is a private copy, which counts as written.
 static PyObject *wrap_array(view *parent, shape *s, PyObject *array, PyObject *key,
                             Py_ssize_t index, uint8_t segment) {
   scope *sc = parent->scope;
-  int objects = holds_objects(array);
+  bool copied = kind_of(sc->st, array) == KIND_COPIED;
+  int objects = copied ? 0 : holds_objects(array);
   if (objects > 0)
     view_deny(parent, THEUS_TRY_STORE, segment, key, index, "numpy.ndarray of objects");
   if (objects != 0)
     return NULL;
   VIEW_CHECK(parent);
   if (!(s->bits & THEUS_MAY_WRITE))
-    return ndarray_read_only(sc->st, array);
-  node *n = core_node(sc->core, array, KIND_ARRAY);
+    return copied ? memory_copy(kind_how(sc->st, array), array) : ndarray_read_only(sc->st, array);
+  node *n = core_node(sc->core, array, copied ? KIND_COPIED : KIND_ARRAY);
   PyObject *link = n == NULL ? NULL : view_new(sc, n, s, parent, key, index, segment, false);
   PyObject *private = link == NULL ? NULL : memory_private((view *)link);
   if (private != NULL && view_log((view *)link, s, THEUS_OP_SET_ITEM, 0, NULL, 0, NULL, NULL) < 0)
@@ -144,6 +145,8 @@ static PyObject *unwrap_array(view *v, PyObject *array, uint8_t segment, PyObjec
   for (size_t i = 0; i < c->n_dirty; i++)
     if (c->dirty[i]->pending != NULL && c->dirty[i]->pending->full == array)
       return Py_NewRef(c->dirty[i]->target);
+  if (kind_of(STATE(v), array) == KIND_COPIED)
+    return Py_NewRef(array);
   int objects = holds_objects(array);
   if (objects > 0)
     view_deny(v, THEUS_TRY_STORE, segment, key, index, "numpy.ndarray of objects");
@@ -152,7 +155,7 @@ static PyObject *unwrap_array(view *v, PyObject *array, uint8_t segment, PyObjec
   int own = writes == NULL ? -1 : PyObject_IsTrue(writes);
   Py_XDECREF(writes);
   Py_XDECREF(flags);
-  return own < 0 ? NULL : own ? Py_NewRef(array) : memory_copy(array);
+  return own < 0 ? NULL : own ? Py_NewRef(array) : memory_copy(NULL, array);
 }
 
 PyObject *wrap(view *parent, shape *s, PyObject *value, PyObject *key, Py_ssize_t index,
@@ -184,6 +187,7 @@ PyObject *wrap(view *parent, shape *s, PyObject *value, PyObject *key, Py_ssize_
     node *n = core_node(sc->core, value, k);
     return n == NULL ? NULL : view_new(sc, n, s, parent, key, index, segment, false);
   }
+  case KIND_COPIED:
   case KIND_ARRAY:
     return wrap_array(parent, s, value, key, index, segment);
   case KIND_VIEW:
@@ -220,6 +224,7 @@ PyObject *unwrap(view *v, shape *s, PyObject *value, uint8_t segment, PyObject *
     if (s->zone == THEUS_HEAVY)
       return Py_NewRef(value);
     return view_deny(v, THEUS_TRY_STORE, segment, key, index, Py_TYPE(value)->tp_name);
+  case KIND_COPIED:
   case KIND_ARRAY:
     return s->zone == THEUS_HEAVY ? Py_NewRef(value) : unwrap_array(v, value, segment, key, index);
   case KIND_ERROR:

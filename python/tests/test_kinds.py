@@ -21,8 +21,10 @@ from theus import (
     FrozenInputError,
     TheusEngine,
     UnsupportedValueError,
+    opaque,
     plain,
     process,
+    register_type,
 )
 
 
@@ -752,3 +754,105 @@ def test_an_array_of_objects_is_refused() -> None:
     """Law: what cannot be guarded does not get in."""
     with pytest.raises(UnsupportedValueError, match="of objects"):
         run(Domain(x=numpy.array([[], {}], dtype=object)), lambda domain: domain.x)
+
+
+class Client:
+    """A live thing that nobody may copy."""
+
+    def __init__(self) -> None:
+        self.calls: list[int] = []
+
+    def __deepcopy__(self, memo: Any) -> "Client":
+        raise AssertionError("copied")
+
+
+def test_opaque_is_passed_by_reference() -> None:
+    """Law: what is marked opaque is the object itself, as input, as output and in what is copied."""
+    client = opaque(Client())
+    ctx = Domain(x=client, y={"client": client})
+
+    def body(domain: Any) -> Any:
+        assert domain.x is domain.y["client"] is client
+        domain.x.calls.append(1)
+        domain.z = [domain.x]
+        return plain(domain.y)["client"]
+
+    assert run(ctx, body, inputs=["domain_ctx.x", "domain_ctx.y"]) is client
+    assert ctx.z[0] is client
+    assert client.calls == [1]
+    other = Client()
+    with pytest.raises(FrozenInputError):
+        run(
+            Domain(x=other),
+            lambda domain: domain.x.calls.append(1),
+            inputs=["domain_ctx.x"],
+            outputs=[],
+        )
+    with pytest.raises(TypeError, match="weak reference"):
+        opaque(3)
+
+
+class Price:
+    """An immutable type of the user's."""
+
+    def __init__(self, cents: int) -> None:
+        self.cents = cents
+
+
+class Grid:
+    """A type with a state of its own, written in Python for the test."""
+
+    def __init__(self, cells: list[int]) -> None:
+        self.cells = cells
+
+    def apply(self, other: "Grid") -> None:
+        """Take over the cells of another; refuse some."""
+        if 13 in other.cells:
+            raise ValueError("unlucky")
+        self.cells[:] = other.cells
+
+
+def test_registered_types() -> None:
+    """Law: immutable ones are handed out, others copied, and a commit applies the copy in place."""
+    register_type(Price, immutable=True)
+    register_type(Grid, copy=lambda grid: Grid(list(grid.cells)), apply=Grid.apply)
+    price, grid = Price(3), Grid([1, 2])
+    ctx = Domain(x=grid, y=price)
+
+    def write(domain: Any) -> None:
+        assert domain.y is price
+        domain.x.cells.append(3)
+        assert domain.x.cells == [1, 2, 3]
+        assert grid.cells == [1, 2]
+        domain.z = domain.x
+
+    run(ctx, write)
+    assert ctx.x is ctx.z is grid
+    assert grid.cells == [1, 2, 3]
+
+    def fail(domain: Any) -> None:
+        domain.x.cells.append(4)
+        raise Planned
+
+    with pytest.raises(Planned):
+        run(ctx, fail)
+    with pytest.raises(ValueError, match="unlucky"):
+        run(ctx, lambda domain: domain.x.cells.append(13))
+    ctx.y = Grumpy()
+
+    def late(domain: Any) -> None:
+        domain.x.cells.append(5)
+        domain.y.name = "no"
+
+    with pytest.raises(ValueError, match="no"):
+        run(ctx, late)
+    assert grid.cells == [1, 2, 3]
+    run(ctx, lambda domain: domain.x.cells.append(9), inputs=["domain_ctx.x"], outputs=[])
+    assert grid.cells == [1, 2, 3]
+
+
+@pytest.mark.parametrize("kind", [list, dict, object, bytearray])
+def test_supported_types_cannot_be_registered(kind: type) -> None:
+    """Law: nobody takes the guard off the built-in containers."""
+    with pytest.raises(TypeError, match="of its own"):
+        register_type(kind, immutable=True)

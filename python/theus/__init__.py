@@ -5,6 +5,7 @@ from theus._engine import TheusEngine
 from theus._explain import explain
 from theus._kernel import plain
 from theus._process import process
+from theus._values import opaque, register_type
 from theus._version import __version__
 from theus.engine import POPEngine
 from theus.errors import (
@@ -54,6 +55,8 @@ __all__ = [
     "ZoneViolationError",
     "__version__",
     "explain",
+    "opaque",
     "plain",
     "process",
+    "register_type",
 ]
