@@ -120,6 +120,9 @@ PyObject *driver_execute(engine *e, process *p, PyObject *const *kwargs, PyObjec
     if (result != NULL && PyCoro_CheckExact(result)) {
       result = refuse_coroutine(p, result);
       outcome = THEUS_REFUSED;
+    } else if (result != NULL && models_validate(s) < 0) {
+      Py_CLEAR(result);
+      outcome = outcome_of(e, p);
     } else if (result == NULL) {
       outcome = outcome_of(e, p);
       heavy_explain(s);

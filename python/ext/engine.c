@@ -408,11 +408,13 @@ static PyObject *edit_exit(PyObject *op, PyObject *const *args, Py_ssize_t n) {
   }
   block->scope = NULL;
   bool failed = args[0] != Py_None;
-  PyObject *result = failed ? NULL : Py_NewRef(Py_False);
+  PyObject *result = NULL;
   if (failed) // the block's own error goes on by itself: the run only has to be dropped
     scope_abandon(s);
+  else if (models_validate(s) < 0)
+    result = scope_finish(s, NULL, THEUS_REFUSED);
   else
-    result = scope_finish(s, result, THEUS_RETURNED);
+    result = scope_finish(s, Py_NewRef(Py_False), THEUS_RETURNED);
   Py_DECREF((PyObject *)s);
   return failed ? Py_NewRef(Py_False) : result;
 }

@@ -62,6 +62,7 @@ enum {
   TYPE_FOREIGN = 1, // its class has a __setattr__ of its own: user code runs at commit
   TYPE_FROZEN = 2,  // a frozen dataclass
   TYPE_DICT = 4,    // instances can hold any name
+  TYPE_MODEL = 8,   // a pydantic model
 };
 
 typedef struct {
@@ -86,6 +87,7 @@ typedef enum {
 
 kind kind_of(state *st, PyObject *value);
 PyObject *kind_how(state *st, PyObject *value); // borrowed: (copy, apply) of a KIND_COPIED
+bool kind_is_models(state *st, PyObject *object, PyObject *func); // pydantic's own code
 int kind_register(state *st, PyObject *type, PyObject *how); // how: that pair, or True: immutable
 int kind_mark(state *st, PyObject *value);                   // opaque: passed by reference
 unsigned kind_facts(state *st, PyObject *object); // TYPE_FOREIGN ..., of an instance of a class
@@ -98,6 +100,7 @@ struct state {
   PyTypeObject *context_view, *object_view;
   PyTypeObject *builtin[FAMILIES];  // the type itself
   PyTypeObject *counter;            // collections.Counter
+  PyTypeObject *cached_property;    // of functools
   PyTypeObject *exact[FAMILIES + 1][2]; // its frozen and its tracked view
   PyTypeObject *part[FAMILIES][2];  // the views of instances of its subclasses
   PyTypeObject *list_iter, *dict_iter, *deque_iter, *method_type;
@@ -112,6 +115,7 @@ struct state {
   PyTypeObject *process_type, *heavy_type, *tensor_type, *memory_type;
   destructor python_dealloc;                      // what every class written in Python has
   PyObject *module;                               // borrowed: the one whose state this is
+  bool has_models;                                // a pydantic model was met
   kind_slot kinds[KIND_SLOTS];
   view *free_views;
   int n_free_views;
@@ -233,6 +237,7 @@ struct scope {
   } layers[2];      // cache of the context view
   PyObject *local, *log;
   struct twin_frame *twins; // twins in use, innermost first
+  PyObject *models;         // dict: address -> view of a pydantic model that was written into
   lent lent[MAX_LENT]; // the last of them, in a ring
   unsigned n_lent;     // all of them
 };
@@ -537,6 +542,10 @@ int dict_value(view *v, PyObject *key, PyObject **value);
 int dict_store(view *v, PyObject *key, PyObject *value); // NULL deletes
 int object_store(view *v, PyObject *name, PyObject *value); // an attribute, past its class
 PyObject *default_factory(view *v);                         // new
+
+// pydantic models (models.c).
+int models_note(view *v);       // v was written: so was every model above it
+int models_validate(scope *s);  // at the end of a run that returned
 
 // Code of a subclass of a container, which wants a real instance as its self (twin.c).
 typedef PyObject *(*twin_body)(PyObject *twin, void *arg);

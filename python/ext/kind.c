@@ -200,14 +200,32 @@ static bool is_foreign(state *st, PyTypeObject *type) {
   return false;
 }
 
+static bool is_model(PyTypeObject *type) {
+  PyObject *validator = PyObject_GetAttrString((PyObject *)type, "__pydantic_validator__");
+  PyErr_Clear(); // without it, it is none
+  Py_XDECREF(validator);
+  return validator != NULL;
+}
+
+// Its methods reach for the memory of an instance (they are half in Rust), so they get a plain copy.
+bool kind_is_models(state *st, PyObject *object, PyObject *func) {
+  if (!PyFunction_Check(func) || !(kind_facts(st, object) & TYPE_MODEL))
+    return false;
+  PyObject *module = PyDict_GetItemString(PyFunction_GET_GLOBALS(func), "__name__"); // borrowed
+  return module != NULL && PyUnicode_Check(module) &&
+         PyUnicode_CompareWithASCIIString(module, "pydantic.main") == 0;
+}
+
 static unsigned facts_of(state *st, PyTypeObject *type) {
+  bool model = is_model(type);
+  st->has_models |= model;
   bool foreign = is_foreign(st, type);
   bool dict = type->tp_dictoffset != 0;
 #ifdef Py_TPFLAGS_MANAGED_DICT
   dict = dict || (type->tp_flags & Py_TPFLAGS_MANAGED_DICT);
 #endif
   return (foreign ? TYPE_FOREIGN : 0) | (is_frozen_dataclass(type) ? TYPE_FROZEN : 0) |
-         (dict ? TYPE_DICT : 0);
+         (dict ? TYPE_DICT : 0) | (model ? TYPE_MODEL : 0);
 }
 
 // The answer is cached per type: direct-mapped, checked by the type's version tag, so that a

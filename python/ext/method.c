@@ -7,7 +7,7 @@ typedef struct {
   vectorcallfunc call;
   PyObject *func; // owned
   view *self;     // owned: has the rights of self
-  enum { ON_VIEW, ON_TWIN, ON_MEMORY } on; // what func gets as its self
+  enum { ON_VIEW, ON_TWIN, ON_MEMORY, ON_PLAIN } on; // what func gets as its self
 } method;
 
 typedef struct {
@@ -21,6 +21,25 @@ static PyObject *run(PyObject *twin, void *arg) {
   arguments *a = arg;
   ((PyObject **)a->args)[0] = twin;
   return PyObject_Vectorcall(a->func, a->args, (size_t)a->n + 1, a->kwnames);
+}
+
+// pydantic's own code: on a plain copy, and with plain arguments.
+static PyObject *run_plain(view *self, arguments *a) {
+  state *st = STATE(self);
+  Py_ssize_t n = a->n + (a->kwnames == NULL ? 0 : PyTuple_GET_SIZE(a->kwnames)), ready = 0;
+  PyObject **stack = (PyObject **)a->args, *result = NULL;
+  stack[0] = plain_view(self);
+  while (stack[0] != NULL && ready < n) {
+    PyObject *given = plain(st, stack[ready + 1]);
+    if (given == NULL)
+      break;
+    stack[++ready] = given;
+  }
+  if (stack[0] != NULL && ready == n)
+    result = PyObject_Vectorcall(a->func, stack, (size_t)a->n + 1, a->kwnames);
+  for (Py_ssize_t i = 0; stack[0] != NULL && i <= ready; i++)
+    Py_DECREF(stack[i]);
+  return result;
 }
 
 static PyObject *method_call(PyObject *op, PyObject *const *args, size_t nargsf, PyObject *kwnames) {
@@ -42,6 +61,7 @@ static PyObject *method_call(PyObject *op, PyObject *const *args, size_t nargsf,
   arguments given = {m->func, stack, n, kwnames};
   PyObject *result = m->on == ON_TWIN     ? twin_run(m->self, run, &given)
                      : m->on == ON_MEMORY ? bytes_run(m->self, m->func, run, &given)
+                     : m->on == ON_PLAIN  ? run_plain(m->self, &given)
                                           : run(stack[0], &given);
   Py_DECREF(held);
   if (stack != small)
@@ -56,7 +76,9 @@ PyObject *method_new(state *st, PyObject *func, view *self) {
   m->call = method_call;
   m->func = Py_NewRef(func);
   m->self = (view *)Py_NewRef((PyObject *)self);
-  m->on = ON_VIEW;
+  bool models = self->node != NULL && self->node->kind == KIND_OBJECT &&
+                kind_is_models(st, self->node->target, func);
+  m->on = models ? ON_PLAIN : ON_VIEW;
   PyObject_GC_Track((PyObject *)m);
   return (PyObject *)m;
 }

@@ -181,7 +181,8 @@ static int find_builtins(state *st) {
   st->builtin[FAMILY_DEFAULT] = builtin_type("_collections", "defaultdict");
   st->builtin[FAMILY_DEQUE] = builtin_type("_collections", "deque");
   st->counter = builtin_type("collections", "Counter");
-  return st->counter == NULL || st->builtin[FAMILY_DEFAULT] == NULL || st->builtin[FAMILY_DEQUE] == NULL ? -1 : 0;
+  st->cached_property = builtin_type("functools", "cached_property");
+  return st->counter == NULL || st->cached_property == NULL || st->builtin[FAMILY_DEFAULT] == NULL || st->builtin[FAMILY_DEQUE] == NULL ? -1 : 0;
 }
 
 // The view types of containers. Those of a dict's relatives derive from those of dict.
@@ -269,6 +270,7 @@ static size_t owned(state *st, PyObject **refs[]) {
       (PyObject **)&st->tensor_type,  (PyObject **)&st->memory_type,
       (PyObject **)&st->heavy_type,   (PyObject **)&st->counter,      &st->s_default_factory,
       &st->registered,                &st->opaque,
+      (PyObject **)&st->cached_property,
       &st->errors,                    &st->removed,                   &st->keys_view,
       &st->fields_type,               &st->values_view,               &st->items_view,
       &st->locked_mixin,

@@ -74,7 +74,14 @@ static PyObject *get_computed(view *v, PyObject *descr) {
         PyErr_SetString(PyExc_AttributeError, "this property has no getter");
       return NULL;
     }
-    PyObject *value = call_as_self(v, getter, NULL, NULL);
+    PyObject *value = NULL, *copy = NULL;
+    if (v->node != NULL && kind_is_models(STATE(v), v->node->target, getter)) {
+      copy = plain_view(v);
+      value = copy == NULL ? NULL : PyObject_CallOneArg(getter, copy);
+      Py_XDECREF(copy);
+    } else {
+      value = call_as_self(v, getter, NULL, NULL);
+    }
     Py_DECREF(getter);
     return value;
   }
@@ -86,6 +93,31 @@ static PyObject *get_computed(view *v, PyObject *descr) {
   Py_DECREF(type);
   Py_DECREF(self);
   return object_strip(STATE(v), value);
+}
+
+// New: functools.cached_property, which wants to write into the instance's __dict__. An output keeps
+// the value as a field, with all other writes; an input computes it each time.
+static PyObject *get_cached(view *v, shape *s, PyObject *descr, PyObject *name) {
+  PyObject *func = PyObject_GetAttrString(descr, "func");
+  PyObject *value = func == NULL ? NULL : call_as_self(v, func, NULL, NULL);
+  Py_XDECREF(func);
+  if (value == NULL || v->node == NULL || !(s->bits & THEUS_MAY_WRITE))
+    return value;
+  if (object_store(v, name, value) < 0)
+    Py_CLEAR(value);
+  return value;
+}
+
+// Whether the instance has a value of its own under the name of a descriptor that lets it: new,
+// NULL without an exception if not.
+static PyObject *get_stored(view *v, PyObject *descr, PyObject *name) {
+  PyObject *target = v->node->target;
+  if (Py_TYPE(descr)->tp_descr_set != NULL || !(kind_facts(STATE(v), target) & TYPE_DICT))
+    return NULL;
+  PyObject *dict = PyObject_GenericGetDict(target, NULL);
+  PyObject *value = dict == NULL ? NULL : Py_XNewRef(PyDict_GetItemWithError(dict, name));
+  Py_XDECREF(dict);
+  return value;
 }
 
 // New: a function or class method of the class, bound to the view instead of the object behind it.
@@ -154,6 +186,11 @@ static PyObject *get_dunder(view *v, PyObject *name) {
     return NULL;
   }
   Py_DECREF(error);
+  if (Py_TYPE(descr) == &PyMemberDescr_Type && (kind_facts(st, v->node->target) & TYPE_MODEL)) {
+    PyObject *copy = plain_view(v), *value = copy == NULL ? NULL : PyObject_GetAttr(copy, name);
+    Py_XDECREF(copy);
+    return value;
+  }
   if (!PyFunction_Check(descr))
     return Py_NewRef(descr);
   Py_INCREF(descr);
@@ -204,10 +241,13 @@ static PyObject *object_getattro(PyObject *op, PyObject *name) {
   }
   PyObject *descr = Py_XNewRef(_PyType_Lookup(Py_TYPE(n->target), name));
   if (descr != NULL && runs_code(descr)) {
-    value = get_computed(v, descr);
+    value = get_stored(v, descr, name);
+    if (value == NULL && !PyErr_Occurred() && v->node != NULL)
+      value = Py_TYPE(descr) == STATE(v)->cached_property ? get_cached(v, s, descr, name)
+                                                          : get_computed(v, descr);
     Py_DECREF(descr);
     if (value == NULL)
-      return NULL;
+      return v->node == NULL && !PyErr_Occurred() ? errors_stale(v) : NULL;
   } else {
     PyObject *target = Py_NewRef(n->target);
     value = PyObject_GenericGetAttr(target, name);

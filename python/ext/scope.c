@@ -219,6 +219,7 @@ scope *scope_begin(engine *e, process *p) {
   memset(s->layers, 0, sizeof(s->layers));
   s->local = s->log = NULL;
   s->twins = NULL;
+  s->models = NULL;
   s->n_lent = 0;
   e->current = s;
   e->owner = PyThread_get_thread_ident();
@@ -239,6 +240,7 @@ PyObject *scope_context(scope *s) {
 
 static void forget_layers(scope *s) {
   heavy_forget(s);
+  Py_CLEAR(s->models);
   for (size_t i = 0; i < Py_ARRAY_LENGTH(s->layers); i++) {
     PyObject *name = s->layers[i].name, *mine = (PyObject *)s->layers[i].view;
     s->layers[i].name = NULL;
@@ -529,6 +531,7 @@ static int scope_traverse(PyObject *op, visitproc visit, void *arg) {
   }
   Py_VISIT(s->local);
   Py_VISIT(s->log);
+  Py_VISIT(s->models);
   // An edit block may be garbage, and reach itself through what is pending in it. A process is on
   // the stack of its thread: nothing it holds is garbage, so a large one is not walked for that.
   return s->core != NULL && s->outer == NULL && s->proc == NULL ? core_traverse(s->core, visit, arg)

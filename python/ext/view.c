@@ -365,6 +365,8 @@ int view_log(view *v, shape *s, uint16_t op, uint8_t segment, PyObject *key, Py_
   core *c = v->scope->core;
   if (core_record(v, s, v->node, op, flags, nbytes) < 0)
     goto done;
+  if (STATE(v)->has_models && !heavy && models_note(v) < 0)
+    goto done;
   if (c->writes == NULL) {
     failed = 0;
     goto done;

@@ -9,15 +9,18 @@ import array
 import copy
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import FrozenInstanceError, dataclass
+from functools import cached_property
 from typing import Any, Self
 
 import numpy
 import pytest
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from theus import (
     BaseDomainContext,
     BaseSystemContext,
+    ContractViolationError,
     FrozenInputError,
     TheusEngine,
     UnsupportedValueError,
@@ -856,3 +859,121 @@ def test_supported_types_cannot_be_registered(kind: type) -> None:
     """Law: nobody takes the guard off the built-in containers."""
     with pytest.raises(TypeError, match="of its own"):
         register_type(kind, immutable=True)
+
+
+class Cached:
+    """Computes a list once."""
+
+    def __init__(self) -> None:
+        self.n = 2
+
+    @cached_property
+    def twice(self) -> list[int]:
+        """A list of its own."""
+        return [self.n * 2]
+
+
+def test_cached_property() -> None:
+    """Law: an output keeps the cached value with its other writes, an input computes it."""
+    value = Cached()
+    ctx = Domain(x=value)
+    run(ctx, lambda domain: domain.x.twice, inputs=["domain_ctx.x"], outputs=[])
+    assert vars(value) == {"n": 2}
+    with pytest.raises(Planned):
+        run(ctx, array_body(lambda x: x.twice.append(1), fail=True))
+    assert vars(value) == {"n": 2}
+    run(ctx, lambda domain: domain.x.twice)
+    assert vars(value) == {"n": 2, "twice": [4]}
+    run(ctx, lambda domain: domain.x.twice.append(1))
+    assert value.twice == [4, 1]
+
+
+class Model(BaseModel):
+    """A model whose assignments nobody checks."""
+
+    n: int = 0
+    tags: list[str] = []
+
+
+class Checked(Model):
+    """A model that checks its assignments."""
+
+    model_config = ConfigDict(validate_assignment=True)
+
+
+@pytest.mark.parametrize("kind", [Model, Checked])
+def test_pydantic_models_are_validated_at_commit(kind: type[Model]) -> None:
+    """Law: the resulting model is valid, whichever part of it was written, or nothing happened."""
+    model = kind(n=1, tags=["a"])
+    ctx = Domain(x=model)
+    bad: list[Callable[[Any], Any]] = [
+        lambda x: setattr(x, "n", "text"),
+        lambda x: x.tags.append(3),
+        lambda x: setattr(x, "tags", None),
+    ]
+    for change in bad:
+        with pytest.raises(ValidationError):
+            run(ctx, array_body(change))
+        with pytest.raises(ContractViolationError) as caught:
+            run_undeclared(ctx, array_body(change))
+        assert isinstance(caught.value.__cause__, ValidationError)
+        assert model == kind(n=1, tags=["a"])
+    with pytest.raises(ValidationError):
+        run(ctx, lambda domain: setattr(domain.x, "n", "text"), outputs=["domain_ctx.x.n"])
+    run(ctx, lambda domain: (setattr(domain.x, "n", 2), domain.x.tags.append("b")))
+    assert model == kind(n=2, tags=["a", "b"])
+    assert model.model_fields_set == {"n", "tags"}
+
+
+def run_undeclared(ctx: Domain, body: Callable[[Any], Any]) -> None:
+    """Run body as a process that declares no error."""
+    engine = TheusEngine(BaseSystemContext(None, ctx))
+
+    @process(inputs=[], outputs=["domain_ctx.x"], errors=[])
+    def act(ctx: Any) -> Any:
+        return body(ctx.domain_ctx)
+
+    engine.register_process("act", act)
+    try:
+        engine.execute_process("act")
+    finally:
+        engine.close()
+
+
+@pytest.mark.parametrize("kind", [Model, Checked])
+def test_pydantic_methods_see_pending_writes(kind: type[Model]) -> None:
+    """Law: a model's view dumps, copies, compares and iterates as the model it will be."""
+
+    def body(domain: Any) -> None:
+        x = domain.x
+        x.n = 5
+        x.tags.append("b")
+        twin = kind(n=5, tags=["a", "b"])
+        assert x.model_dump() == {"n": 5, "tags": ["a", "b"]}
+        assert x.model_dump_json() == '{"n":5,"tags":["a","b"]}'
+        assert x.model_copy(deep=True) == twin
+        assert type(x.model_copy()) is kind
+        assert x == twin
+        assert twin == x
+        assert list(x) == list(twin)
+        assert repr(x) == repr(twin)
+        assert kind.model_validate(plain(x)) == twin
+
+    run(Domain(x=kind(n=1, tags=["a"])), body)
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """A frozen dataclass with mutable contents."""
+
+    items: list[int]
+
+
+def test_frozen_slotted_dataclass() -> None:
+    """Law: what a frozen dataclass holds can change; its fields cannot."""
+    value = Frozen([1])
+    ctx = Domain(x=value)
+    run(ctx, lambda domain: domain.x.items.append(2))
+    assert value.items == [1, 2]
+    with pytest.raises(FrozenInstanceError):
+        run(ctx, lambda domain: setattr(domain.x, "items", []))
