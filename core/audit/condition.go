@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Condition is one test of a value against a limit. The numbers are those of capi/theus.h.
+// Condition is one test of a value against a limit.
 type Condition uint8
 
 const (

@@ -38,6 +38,7 @@ func (r *reader) recipe(text []byte) []*definition {
 
 // definition reads what stands under the name of a process or template.
 func (r *reader) definition(e pair) *definition {
+	r.item = e.word
 	d := &definition{Process: Process{Name: e.word, Place: r.at(e.key)}}
 	if e.word == "" {
 		r.fail(e.key, "a process needs a name")
@@ -93,7 +94,8 @@ func (r *reader) names(n *yaml.Node) []string {
 func (r *reader) rules(process string, gate Gate, n *yaml.Node) []Rule {
 	var list []Rule
 	seen := make(map[identity]Place)
-	for _, item := range r.items(n, "a list of rules") {
+	for i, item := range r.items(n, "a list of rules") {
+		r.item = ruleItem(process, gate, i)
 		for _, rule := range r.rule(process, gate, item) {
 			id := rule.identity()
 			if first, ok := seen[id]; ok {
@@ -105,6 +107,7 @@ func (r *reader) rules(process string, gate Gate, n *yaml.Node) []Rule {
 			list = append(list, rule)
 		}
 	}
+	r.item = process
 	return list
 }
 

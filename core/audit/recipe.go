@@ -27,8 +27,17 @@ type Process struct {
 // Load reads a recipe written in YAML. The name is that of the file, for messages.
 //
 // It fails with a fault.Invalid that holds all Problems of the text.
-func Load(name string, text []byte) (*Recipe, error) {
+func Load(name string, text []byte) (*Recipe, error) { return newReader(name).load(text) }
+
+// LoadBuilt is Load for a text that a program made: places name the rule of a process, since
+// nobody wrote the lines.
+func LoadBuilt(name string, text []byte) (*Recipe, error) {
 	r := newReader(name)
+	r.built = true
+	return r.load(text)
+}
+
+func (r *reader) load(text []byte) (*Recipe, error) {
 	definitions := r.recipe(text)
 	recipe := resolve(definitions, &r.report)
 	if err := r.report.err(); err != nil {

@@ -65,11 +65,16 @@ type builder struct {
 
 func (b *builder) at(item string) Place { return Place{File: b.file, Item: item} }
 
+// ruleItem names a rule that stands in no file, counted from 0.
+func ruleItem(process string, gate Gate, i int) string {
+	return process + ": " + gate.String() + " rule " + itoa(i+1)
+}
+
 func (b *builder) rules(process string, gate Gate, specs []RuleSpec) []Rule {
 	var list []Rule
 	seen := make(map[identity]bool)
 	for i := range specs {
-		at := b.at(process + ": " + gate.String() + " rule " + strconv.Itoa(i+1))
+		at := b.at(ruleItem(process, gate, i))
 		before := len(b.report.problems) + b.report.more
 		rule := b.rule(at, gate, &specs[i])
 		rule.Process, rule.From = process, process

@@ -23,12 +23,17 @@ const (
 // reader walks the nodes of one file and reports what is wrong with them.
 type reader struct {
 	file     string
+	built    bool   // places are items, since nobody wrote the lines
+	item     string // that is being read
 	report   report
 	open     map[*yaml.Node]bool // anchored nodes around the one that is verified
 	expanded int                 // nodes met behind aliases
 }
 
 func (r *reader) at(n *yaml.Node) Place {
+	if r.built {
+		return Place{File: r.file, Item: r.item}
+	}
 	return Place{File: r.file, Line: max(n.Line, 1), Column: max(n.Column, 1)}
 }
 

@@ -50,6 +50,13 @@ func Everything(name string) *Policy {
 	return p
 }
 
+// Readable makes the policy of rules: all may be read, in every zone, and nothing written.
+func Readable(name string) *Policy {
+	p := newPolicy(name)
+	p.readable = true
+	return p
+}
+
 // Nothing makes the policy of whoever declared nothing: all is denied.
 func Nothing(name string) *Policy { return newPolicy(name) }
 

@@ -15,7 +15,8 @@ import (
 //
 //  1. If writes, then reads, and nodes is empty: nothing can be added below an output.
 //  2. If reads, each of the nodes leads to an output: another input would add nothing.
-//  3. In a zone that cannot be an input, reads only if writes, and each node leads to an output.
+//  3. In a zone that cannot be an input, reads only if writes, and each node leads to an output;
+//     but for a policy that makes everything readable.
 //  4. nodes is sorted, without repetitions, and each leads on to a declared path below it.
 //
 // The zero Cursor is a denial, for this path and all below.
@@ -41,6 +42,9 @@ func (p *Policy) Start() Cursor {
 	if p.everything {
 		return Cursor{reads: true, writes: true}
 	}
+	if p.readable {
+		return Cursor{reads: true}
+	}
 	var c Cursor
 	c.enter(p, 0, zone.Data)
 	return c
@@ -49,6 +53,9 @@ func (p *Policy) Start() Cursor {
 // Step moves one segment down, to a place in zone z. The first segment below Start must be
 // spelled long (Segment.AtRoot).
 func (p *Policy) Step(c Cursor, s path.Segment, z zone.Zone) Cursor {
+	if p.readable {
+		return c
+	}
 	next := Cursor{writes: c.writes, reads: c.writes || c.reads && z.Rules().MayBeInput}
 	for _, at := range c.nodes {
 		n := &p.nodes[at]

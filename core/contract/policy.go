@@ -11,6 +11,7 @@ type Policy struct {
 	outputs     []path.Path
 	sideEffects int
 	everything  bool
+	readable    bool   // all may be read, whatever its zone, and nothing written
 	nodes       []node // the trie; nodes[0] is the root of the context
 }
 

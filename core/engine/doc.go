@@ -6,7 +6,10 @@
 //	Begin(process, outer)           ->      resolve the name's contract; cut it with the caller's;
 //	                                        order the transaction
 //	                                <-      Run, with the shape of the root (or Wait)
+//	AuditPlan(process, Input)       ->      once, until rules are replaced: what rules look at
+//	Judge(tx, Input, values)        ->      refused, or go on; nothing where there are no rules
 //	runs the process; a shape tells it what each line may do; appends a record for each write
+//	Judge(tx, Output, values)       ->      the same, on the state as it would be
 //	Finish(tx, outcome, records)    ->      validate, decide
 //	                                <-      Commit | Apply | Done | Keep | Drop
 //	applies or drops its overlay

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/theus-project/theus/core/audit"
 	"github.com/theus-project/theus/core/contract"
 	"github.com/theus-project/theus/core/fault"
 	"github.com/theus-project/theus/core/guard"
@@ -22,16 +23,23 @@ type Engine struct {
 	shapes   *guard.Shapes
 	rights   rights
 	edit     *contract.Policy
-	closed   atomic.Bool // changes once, with mu held
+	auditor  *audit.Auditor
+	auditing *contract.Policy // under which its rules read
+	closed   atomic.Bool      // changes once, with mu held
 
 	mu     sync.Mutex // protects the fields below; a leaf: nothing under it blocks or calls out
 	lane   *transaction.Lane
 	scopes scopes
+	judged judged
 }
 
 // New opens an engine.
 func New(o Options) (*Engine, error) {
 	depth, err := o.depth()
+	if err != nil {
+		return nil, err
+	}
+	auditor, err := audit.New(audit.Options{})
 	if err != nil {
 		return nil, err
 	}
@@ -41,6 +49,8 @@ func New(o Options) (*Engine, error) {
 		shapes:   shapes,
 		rights:   rights{shapes},
 		edit:     contract.Everything("edit"),
+		auditor:  auditor,
+		auditing: contract.Readable("audit"),
 		lane:     transaction.NewLane(depth, o.LastSerial),
 		scopes:   newScopes(shapes),
 	}, nil

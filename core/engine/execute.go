@@ -7,7 +7,8 @@ import (
 )
 
 // Begin starts a process, inside the transaction outer if that is not 0. The action is Run, or
-// Wait where another transaction is in charge.
+// Wait where another transaction is in charge. It fails with fault.AuditInterlock while the engine
+// is stopped.
 func (e *Engine) Begin(process registry.ID, outer transaction.ID) (Action, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -16,6 +17,9 @@ func (e *Engine) Begin(process registry.ID, outer transaction.ID) (Action, error
 
 func (e *Engine) beginLocked(process registry.ID, outer transaction.ID) (Action, error) {
 	if err := e.open(); err != nil {
+		return Action{}, err
+	}
+	if err := e.running(process); err != nil {
 		return Action{}, err
 	}
 	var (
@@ -50,11 +54,15 @@ func (e *Engine) beginLocked(process registry.ID, outer transaction.ID) (Action,
 
 // Finish takes what a process wrote and how it ended. The action is Apply, Commit, Keep, Drop or
 // Done. An error that is no fault.Ended or fault.Closed comes with the action Drop: the log is
-// not what it must be, and the transaction is over.
+// not what it must be, or the audit refuses; the transaction is over.
 func (e *Engine) Finish(tx transaction.ID, outcome transaction.Outcome, log []transaction.Record) (Action, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.finishLocked(tx, outcome, log)
+	t, err := e.findLocked(tx)
+	if err != nil {
+		return Action{}, err
+	}
+	return e.finishLocked(t, outcome, log, judged{e.scopes.get(t.Scope()).processes[0], tx})
 }
 
 // Report is Begin and Finish of a run that the host began under a lease: the answer to Begin was
@@ -70,19 +78,28 @@ func (e *Engine) Report(process registry.ID, outcome transaction.Outcome, log []
 	if begun.Step == transaction.Wait {
 		return Action{}, fault.New(fault.Busy, "a run under a lease ended while another transaction was in charge")
 	}
-	next, err := e.finishLocked(begun.Tx, outcome, log)
+	t, err := e.findLocked(begun.Tx)
+	if err != nil {
+		return Action{}, err
+	}
+	next, err := e.finishLocked(t, outcome, log, judged{process, 0})
 	if next.Step == transaction.Apply {
 		next.Tx = begun.Tx
 	}
 	return next, err
 }
 
-func (e *Engine) finishLocked(tx transaction.ID, outcome transaction.Outcome, log []transaction.Record) (Action, error) {
-	t, err := e.findLocked(tx)
-	if err != nil {
-		return Action{}, err
+func (e *Engine) finishLocked(t *transaction.Transaction, outcome transaction.Outcome, log []transaction.Record, asked judged) (Action, error) {
+	var refused error
+	if outcome == transaction.Returned {
+		if refused = e.passedLocked(t, asked); refused != nil {
+			outcome, log = transaction.Refused, nil
+		}
 	}
 	next, err := e.lane.Finish(t, outcome, log, e.rights)
+	if err == nil && refused != nil {
+		return Action{Step: next.Step}, refused
+	}
 	action := Action{Step: next.Step, Version: next.Version}
 	if err == nil && next.Step == transaction.Drop {
 		action.Raise = raise(outcome)

@@ -32,7 +32,8 @@ func TestError(t *testing.T) {
 func TestNumbers(t *testing.T) {
 	require.EqualValues(t, 1, fault.Invalid)
 	require.EqualValues(t, 14, fault.Panic)
-	for k := fault.Invalid; k <= fault.Panic; k++ {
+	require.EqualValues(t, 17, fault.Config)
+	for k := fault.Invalid; k <= fault.Config; k++ {
 		require.NotEqual(t, "unknown fault", k.Error())
 		require.NotEmpty(t, k.Error())
 	}

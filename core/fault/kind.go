@@ -33,6 +33,14 @@ const (
 	Poisoned Kind = 13
 	// Panic is returned when the kernel itself failed in this call.
 	Panic Kind = 14
+	// AuditBlock is returned when a rule of level B refuses a run.
+	AuditBlock Kind = 15
+	// AuditInterlock is returned when a rule of level A or S refuses a run, and for each later run
+	// while the engine is stopped by one of level S.
+	AuditInterlock Kind = 16
+	// Config is returned when a file of settings, such as a recipe, is malformed; the text lists
+	// each problem with its place.
+	Config Kind = 17
 )
 
 var _ error = Kind(0)
@@ -53,6 +61,10 @@ var kinds = [...]string{
 	Limit:       "limit reached",
 	Poisoned:    "engine is poisoned",
 	Panic:       "kernel panic",
+
+	AuditBlock:     "blocked by a rule",
+	AuditInterlock: "stopped by a rule",
+	Config:         "malformed settings",
 }
 
 // Error names the kind.

@@ -1,0 +1,196 @@
+package engine
+
+import (
+	"errors"
+
+	"github.com/theus-project/theus/core/audit"
+	"github.com/theus-project/theus/core/fault"
+	"github.com/theus-project/theus/core/guard"
+	"github.com/theus-project/theus/core/registry"
+	"github.com/theus-project/theus/core/transaction"
+)
+
+// Recipe is a text that holds one, and where it comes from.
+type Recipe struct {
+	Name  string // of the file, for messages
+	Text  []byte // YAML
+	Built bool   // the text was made by a program: messages name rules, not lines
+}
+
+// Load reads a recipe. What is wrong with it is a fault.Config, which lists every problem.
+func (r Recipe) Load() (*audit.Recipe, error) {
+	load := audit.Load
+	if r.Built {
+		load = audit.LoadBuilt
+	}
+	recipe, err := load(r.Name, r.Text)
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		f.Kind = fault.Config
+	}
+	return recipe, err
+}
+
+// AuditPlan is what one gate of a process has to be handed.
+type AuditPlan struct {
+	Generation uint64       // of the rules; Judge wants it back
+	Needs      []audit.Need // none: the gate has no rules, nothing is judged
+	Root       guard.Shape  // under which rules read: everything, and nothing is written
+}
+
+// Judgement is what a gate said that did not refuse.
+type Judgement struct {
+	Stale  bool // the rules were replaced: ask for the plan again, nothing was judged
+	Events int  // new in the log
+}
+
+// LoadAudit puts a recipe in force, all of it at once. One with a mistake changes nothing.
+// Every lease ends with it.
+func (e *Engine) LoadAudit(r Recipe) error {
+	if err := e.open(); err != nil {
+		return err
+	}
+	recipe, err := r.Load()
+	if err != nil {
+		return err
+	}
+	e.auditor.Replace(recipe)
+	return nil
+}
+
+// AuditPlan gives what a gate of a process needs.
+func (e *Engine) AuditPlan(process registry.ID, g audit.Gate) (AuditPlan, error) {
+	if err := e.open(); err != nil {
+		return AuditPlan{}, err
+	}
+	policy, err := e.policy(process)
+	if err != nil {
+		return AuditPlan{}, err
+	}
+	if g != audit.Input && g != audit.Output {
+		return AuditPlan{}, fault.New(fault.Invalid, "there is no gate %d", g)
+	}
+	generation := e.auditor.Generation()
+	plan := AuditPlan{Generation: generation, Root: e.shapes.Root(e.auditing)}
+	if p := e.auditor.Plan(policy.Name(), g); p != nil && process != Edit {
+		plan.Generation, plan.Needs = p.Generation(), p.Needs()
+	}
+	return plan, nil
+}
+
+// Judge asks the rules of a gate about what a process takes or leaves: in a transaction, or, if tx
+// is 0, in a run under a lease. A refusal is a fault.AuditBlock or fault.AuditInterlock; the host
+// drops the run then. The stamp is copied to the events.
+func (e *Engine) Judge(process registry.ID, tx transaction.ID, g audit.Gate, generation uint64, stamp int64, values []audit.Value) (Judgement, error) {
+	policy, err := e.policy(process)
+	if err != nil {
+		return Judgement{}, err
+	}
+	if err := e.judging(process, tx); err != nil {
+		return Judgement{}, err
+	}
+	plan := e.auditor.Plan(policy.Name(), g)
+	now := plan.Generation()
+	if plan == nil {
+		now = e.auditor.Generation()
+	}
+	if now != generation {
+		return Judgement{Stale: true}, nil
+	}
+	verdict := plan.Judge(&audit.Run{Stamp: stamp}, values)
+	if verdict.Refuses() {
+		return Judgement{}, refusal(verdict)
+	}
+	if g == audit.Output {
+		e.mu.Lock()
+		e.judged = judged{process, tx}
+		e.mu.Unlock()
+	}
+	if verdict == nil {
+		return Judgement{}, nil
+	}
+	return Judgement{Events: len(verdict.Events)}, nil
+}
+
+// judged names the run whose output rules were asked last: nothing else runs between that and its
+// end. tx is 0 for one under a lease.
+type judged struct {
+	process registry.ID
+	tx      transaction.ID
+}
+
+// judging fails if the transaction is not one of this process.
+func (e *Engine) judging(process registry.ID, tx transaction.ID) error {
+	if err := e.open(); err != nil || tx == 0 {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	t, err := e.lane.Find(tx)
+	if err == nil && e.scopes.get(t.Scope()).processes[0] != process {
+		err = fault.New(fault.Invalid, "this is no transaction of process %d", process)
+	}
+	return err
+}
+
+// refusal is what the caller of a refused process gets.
+func refusal(v *audit.Verdict) *fault.Error {
+	kind := fault.AuditBlock
+	if v.Level > audit.Block {
+		kind = fault.AuditInterlock
+	}
+	r := v.Cause.Rule
+	return &fault.Error{
+		Kind:    kind,
+		Process: r.Process,
+		Path:    v.Cause.Path,
+		Detail:  v.Cause.Text,
+		Text:    v.Cause.Text,
+	}
+}
+
+// ResetInterlock ends the stop that a rule of level S caused, and reports whether there was one.
+func (e *Engine) ResetInterlock() (bool, error) {
+	if err := e.open(); err != nil {
+		return false, err
+	}
+	return e.auditor.Reset() != nil, nil
+}
+
+// Auditor gives the log of events, the interlock and the recipe in force.
+func (e *Engine) Auditor() *audit.Auditor { return e.auditor }
+
+// running refuses a process while the engine is stopped. edit() stays possible, for repairs.
+func (e *Engine) running(process registry.ID) error {
+	cause := e.auditor.Stopped()
+	if cause == nil || process == Edit {
+		return nil
+	}
+	return &fault.Error{
+		Kind:    fault.AuditInterlock,
+		Process: cause.Rule.Process,
+		Path:    cause.Path,
+		Detail:  "the engine is stopped",
+		Hint:    "mend the state in engine.edit(), then call engine.reset_interlock()",
+		Text: "the engine is stopped: " + cause.Text +
+			"\n  fix:           mend the state in engine.edit(), then call engine.reset_interlock()",
+	}
+}
+
+// passedLocked refuses a run that returned but may not leave: the engine was stopped while it ran,
+// or its output rules were not asked.
+func (e *Engine) passedLocked(t *transaction.Transaction, asked judged) error {
+	if e.auditor.Generation() == 0 {
+		return nil
+	}
+	sc := e.scopes.get(t.Scope())
+	process, policy := sc.processes[0], sc.policies[0]
+	if err := e.running(process); err != nil {
+		return err
+	}
+	was := e.judged
+	e.judged = judged{}
+	if process == Edit || was == asked || e.auditor.Plan(policy.Name(), audit.Output) == nil {
+		return nil
+	}
+	return fault.New(fault.Invalid, "process '%s' returned, but its output rules were not asked", policy.Name())
+}
