@@ -6,6 +6,7 @@ import "C"
 import (
 	"unsafe"
 
+	"github.com/theus-project/theus/core/audit"
 	"github.com/theus-project/theus/core/engine"
 	"github.com/theus-project/theus/core/fault"
 	"github.com/theus-project/theus/core/guard"
@@ -47,6 +48,9 @@ const (
 	_ = -(uint(fault.Limit) ^ C.THEUS_LIMIT)
 	_ = -(uint(fault.Poisoned) ^ C.THEUS_POISONED)
 	_ = -(uint(fault.Panic) ^ C.THEUS_PANIC)
+	_ = -(uint(fault.AuditBlock) ^ C.THEUS_AUDIT_BLOCK)
+	_ = -(uint(fault.AuditInterlock) ^ C.THEUS_AUDIT_INTERLOCK)
+	_ = -(uint(fault.Config) ^ C.THEUS_CONFIG)
 )
 
 // Segments and shapes.
@@ -116,4 +120,41 @@ const (
 	_ = -(uint(heavy.Float) ^ C.THEUS_ELEMENT_FLOAT)
 	_ = -(uint(heavy.AskFinite) ^ C.THEUS_ASK_FINITE)
 	_ = -(uint(heavy.AskExtreme) ^ C.THEUS_ASK_EXTREME)
+)
+
+// The audit.
+const (
+	_ = -(uint(path.Name) ^ C.THEUS_NAME)
+	_ = -(uint(path.Any) ^ C.THEUS_ANY)
+	_ = -(uint(audit.Input) ^ C.THEUS_GATE_INPUT)
+	_ = -(uint(audit.Output) ^ C.THEUS_GATE_OUTPUT)
+	_ = -(uint(audit.Info) ^ C.THEUS_LEVEL_I)
+	_ = -(uint(audit.Caution) ^ C.THEUS_LEVEL_C)
+	_ = -(uint(audit.Block) ^ C.THEUS_LEVEL_B)
+	_ = -(uint(audit.Abort) ^ C.THEUS_LEVEL_A)
+	_ = -(uint(audit.Safety) ^ C.THEUS_LEVEL_S)
+	_ = -(uint(audit.Acted) ^ C.THEUS_ACTED)
+	_ = -(uint(audit.Warned) ^ C.THEUS_WARNED)
+	_ = -(uint(audit.Counted) ^ C.THEUS_COUNTED)
+	_ = -(uint(audit.AskValue) ^ C.THEUS_NEED_VALUE)
+	_ = -(uint(audit.AskType) ^ C.THEUS_NEED_TYPE)
+	_ = -(uint(audit.AskLen) ^ C.THEUS_NEED_LEN)
+	_ = -(uint(audit.AskItems) ^ C.THEUS_NEED_ITEMS)
+	_ = -(uint(audit.AskFinite) ^ C.THEUS_NEED_FINITE)
+	_ = -(uint(audit.AskExtreme) ^ C.THEUS_NEED_EXTREME)
+	_ = -(uint(audit.AskLayout) ^ C.THEUS_NEED_LAYOUT)
+	_ = -(uint(audit.Absent) ^ C.THEUS_VALUE_ABSENT)
+	_ = -(uint(audit.Raised) ^ C.THEUS_VALUE_RAISED)
+	_ = -(uint(audit.Null) ^ C.THEUS_VALUE_NULL)
+	_ = -(uint(audit.Bool) ^ C.THEUS_VALUE_BOOL)
+	_ = -(uint(audit.Int) ^ C.THEUS_VALUE_INT)
+	_ = -(uint(audit.Float) ^ C.THEUS_VALUE_FLOAT)
+	_ = -(uint(audit.Exact) ^ C.THEUS_VALUE_EXACT)
+	_ = -(uint(audit.String) ^ C.THEUS_VALUE_STRING)
+	_ = -(uint(audit.Bytes) ^ C.THEUS_VALUE_BYTES)
+	_ = -(uint(audit.List) ^ C.THEUS_VALUE_LIST)
+	_ = -(uint(audit.Map) ^ C.THEUS_VALUE_MAP)
+	_ = -(uint(audit.Array) ^ C.THEUS_VALUE_ARRAY)
+	_ = -(uint(audit.Object) ^ C.THEUS_VALUE_OBJECT)
+	_ = -(uint(audit.Each) ^ C.THEUS_VALUE_EACH)
 )

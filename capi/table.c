@@ -28,6 +28,14 @@ static const theus_api api = {
     .decide = theus_decide,
     .panic = theus_panic,
     .heavy_scan = theus_heavy_scan,
+    .audit_load = theus_audit_load,
+    .audit_describe = theus_audit_describe,
+    .audit_plan = theus_audit_plan,
+    .audit_judge = theus_audit_judge,
+    .audit_reset = theus_audit_reset,
+    .audit_stopped = theus_audit_stopped,
+    .audit_log = theus_audit_log,
+    .audit_release = theus_audit_release,
 };
 
 const theus_api *theus_get_api(uint32_t abi_version) {

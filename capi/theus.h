@@ -15,7 +15,7 @@
 //   * The caller zeroes *err before a call. It is filled whenever the status is not THEUS_OK and
 //     is then released once with theus_error_release. Out-parameters are untouched on failure.
 //   * No function blocks, waits or calls back: a host may hold its own locks. Only theus_heavy_scan
-//     takes time that grows with what it is given.
+//     and theus_audit_judge take time that grows with what they are given: where that is an array.
 //   * A panic of the kernel becomes THEUS_PANIC and poisons the engine it happened in; each later
 //     call on that engine returns THEUS_POISONED, and other engines live on.
 #ifndef THEUS_H
@@ -42,6 +42,7 @@ typedef uint64_t theus_engine;   // an engine: registry, shapes, transactions
 typedef uint64_t theus_tx;       // a running transaction or savepoint of one engine
 typedef uint32_t theus_process;  // a registered process of one engine
 typedef uint32_t theus_shape_id; // a node contract x path of one engine
+typedef void *theus_storage;     // memory that the library lent to the host
 
 // theus_status says whose fault it is; the numbers are those of core/fault.Kind and never change.
 typedef int32_t theus_status;
@@ -60,7 +61,10 @@ enum {
   THEUS_BUSY = 11,       // another transaction stayed in charge for too long
   THEUS_LIMIT = 12,      // a bound of the kernel was reached (nesting depth)
   THEUS_POISONED = 13,   // the engine met a kernel panic earlier and refuses work
-  THEUS_PANIC = 14       // the kernel panicked in this call; please report it
+  THEUS_PANIC = 14,      // the kernel panicked in this call; please report it
+  THEUS_AUDIT_BLOCK = 15,     // a rule of level B refuses this run
+  THEUS_AUDIT_INTERLOCK = 16, // a rule of level A or S refuses it, or the engine is stopped by one
+  THEUS_CONFIG = 17           // a recipe is malformed; the message lists every problem
 };
 
 // theus_error carries a failure. All spans point into storage, which theus_error_release frees.
@@ -217,7 +221,8 @@ typedef struct theus_action {
 
 // A lease saves the crossing at the start of a run. A top-level process whose RUN was leased may
 // be begun by the host alone, with the same root, as long as no other transaction of the engine
-// runs and until a call on the engine returns THEUS_POISONED, THEUS_PANIC or THEUS_CLOSED.
+// runs and until a call on the engine returns THEUS_POISONED, THEUS_PANIC, THEUS_CLOSED or
+// THEUS_AUDIT_INTERLOCK, or theus_audit_load is called.
 //   * If something needs the kernel while it runs (a denial, a nested process, another thread that
 //     wants its turn), the host begins it then, with theus_tx_begin, and goes on as usual.
 //   * If it ends without that, theus_tx_report tells all of it at once, in one crossing; a run
@@ -270,6 +275,134 @@ typedef struct theus_facts {
   uint64_t least;
   uint64_t greatest;
 } theus_facts;
+
+// ---- audit -------------------------------------------------------------------------------------
+
+// Rules of a recipe judge a process at two gates. The kernel never reads an object: a plan lists
+// the fields that a gate looks at, the host hands in what stands there, the kernel judges.
+//
+//   begin -> RUN, or under a lease
+//   plan(INPUT),  judge(INPUT)   before the process runs
+//   plan(OUTPUT), judge(OUTPUT)  after it returned, on the state as it would be
+//   finish, or report
+//
+// A process without rules has empty plans and needs none of this. A plan is good until
+// theus_audit_load: cache it. A process whose output rules were not asked cannot finish as
+// THEUS_RETURNED.
+enum { THEUS_GATE_INPUT = 0, THEUS_GATE_OUTPUT = 1 };
+enum { THEUS_LEVEL_I = 1, THEUS_LEVEL_C = 2, THEUS_LEVEL_B = 3, THEUS_LEVEL_A = 4, THEUS_LEVEL_S = 5 };
+enum { THEUS_ACTED = 1, THEUS_WARNED = 2, THEUS_COUNTED = 3 };
+
+// What a rule wants to know of a field. What was not asked for need not be told.
+enum {
+  THEUS_NEED_VALUE = 1,   // its value, if it is a scalar
+  THEUS_NEED_TYPE = 2,    // its type
+  THEUS_NEED_LEN = 4,     // its length
+  THEUS_NEED_ITEMS = 8,   // its elements, and theirs, if it is a list or dict
+  THEUS_NEED_FINITE = 16, // of an array: whether all is finite
+  THEUS_NEED_EXTREME = 32, // of an array: its least and greatest element
+  THEUS_NEED_LAYOUT = 64   // of an array: its lengths, the type and the size of its elements
+};
+
+// Segments of a field, besides THEUS_TEXT and THEUS_INT.
+enum {
+  THEUS_NAME = 5, // the attribute of this name or, failing that, the item
+  THEUS_ANY = 6   // every item or attribute: the value is THEUS_VALUE_EACH
+};
+typedef struct theus_step {
+  theus_segment segment;
+  uint32_t call; // 1: the method of this name is called without arguments, on a read-only view
+  uint32_t reserved;
+} theus_step;
+typedef struct theus_need {
+  theus_str argument; // if the process has an argument of this name, that; may be empty
+  const theus_step *steps; // else what stands here, from the system context
+  size_t n_steps;
+  theus_str field; // as messages spell it
+  uint32_t ask; // THEUS_NEED_VALUE ...
+  uint32_t reserved;
+} theus_need;
+typedef struct theus_plan {
+  uint64_t generation; // of the rules, for theus_audit_judge
+  const theus_need *needs;
+  size_t n_needs;   // 0: the gate has no rules
+  theus_shape root; // of the system context, for rules: all may be read, nothing written
+  theus_storage storage; // owned; NULL means released or never filled
+} theus_plan;
+
+// What a host says about a field. Zeroed, it is absent.
+enum {
+  THEUS_VALUE_ABSENT = 0, // it is not there
+  THEUS_VALUE_RAISED = 1, // reading it failed; text is the error
+  THEUS_VALUE_NULL = 2,   // None, a value like any other
+  THEUS_VALUE_BOOL = 3,   // number
+  THEUS_VALUE_INT = 4,    // number
+  THEUS_VALUE_FLOAT = 5,  // real
+  THEUS_VALUE_EXACT = 6,  // text: a number of any size, "123", "-0.10", "1e30", "2/3"
+  THEUS_VALUE_STRING = 7, // text, and length where it has lone surrogates
+  THEUS_VALUE_BYTES = 8,  // text
+  THEUS_VALUE_LIST = 9,   // length, and items where they were asked for
+  THEUS_VALUE_MAP = 10,   // the same; key, value, key, value
+  THEUS_VALUE_ARRAY = 11, // length; array, number: the facts asked for; text: type of elements
+  THEUS_VALUE_OBJECT = 12, // anything else: type, and length if it has one
+  THEUS_VALUE_EACH = 13   // what wildcards found: items, each with its path
+};
+enum { THEUS_HAS_LENGTH = 1, THEUS_HAS_ITEMS = 2 };
+typedef struct theus_value {
+  uint32_t kind;  // THEUS_VALUE_ABSENT ...
+  uint32_t flags; // THEUS_HAS_LENGTH: length counts; THEUS_HAS_ITEMS: items are all there are
+  int64_t number;
+  double real;
+  int64_t length;
+  theus_str text;
+  theus_str type; // its type by name and after blanks its bases; empty: as its kind usually has
+  theus_str path; // of an item of EACH: where it stands, as users spell it
+  const struct theus_value *items;
+  size_t n_items;
+  theus_array_in array; // of ARRAY, where a fact was asked for; NULL: nothing can be found out
+} theus_value;
+typedef const theus_value *theus_values_in;
+
+typedef struct theus_judgement {
+  uint32_t stale;  // 1: the rules were replaced, nothing was judged; fetch the plan again
+  uint32_t events; // how many are new in the log
+} theus_judgement;
+
+// theus_recipe is a text that holds one.
+typedef struct theus_recipe {
+  theus_str name; // of the file, for messages
+  theus_str text; // YAML
+  uint32_t built; // 1: a program made the text; messages name rules, not lines
+  uint32_t reserved;
+} theus_recipe;
+typedef const theus_recipe *theus_recipe_in;
+
+// theus_audit_query says which events are wanted; zeroed, all that are held.
+typedef struct theus_audit_query {
+  theus_str process; // of this one
+  theus_str path;    // at or below this path; may have wildcards
+  uint32_t level;    // of this one, THEUS_LEVEL_I ...
+  uint32_t outcome;  // of this one, THEUS_ACTED ...
+  uint64_t after;    // with a serial above this
+  uint64_t most;     // only so many, the newest
+} theus_audit_query;
+typedef const theus_audit_query *theus_audit_query_in;
+
+// theus_audit_event is one violation that counted.
+typedef struct theus_audit_event {
+  uint64_t serial; // counts the events of an engine from 1
+  int64_t stamp;   // what the host said when it was judged
+  uint32_t gate, level, outcome;
+  uint32_t count; // of violations, this one included
+  theus_str process, field, path, condition, limit, value, text, place;
+} theus_audit_event;
+typedef struct theus_audit_events {
+  const theus_audit_event *events; // the oldest first
+  size_t n_events;
+  uint64_t all;  // how many there ever were
+  uint64_t lost; // how many of them are no longer held
+  theus_storage storage; // owned; NULL means released or never filled
+} theus_audit_events;
 
 // ---- functions ---------------------------------------------------------------------------------
 
@@ -475,6 +608,86 @@ extern theus_status theus_panic(theus_engine engine, theus_error *err);
 extern theus_status theus_heavy_scan(theus_array_in array, uint32_t ask, theus_facts *out,
                                      theus_error *err);
 
+// theus_audit_load puts a recipe in force in place of the one before, all of it at once. A rule
+// that was there before (process, gate, field, condition, limit) goes on with its count. Every
+// lease and every plan ends.
+//
+// Returns THEUS_OK           the recipe is in force
+//         THEUS_CONFIG       the message lists every problem with its place; nothing has changed
+//         THEUS_CLOSED, THEUS_POISONED
+// Owns:   copies what it keeps.
+// Thread: any.
+extern theus_status theus_audit_load(theus_engine engine, theus_recipe_in recipe, theus_error *err);
+
+// theus_audit_describe checks a recipe and gives it as JSON, with what it inherits; see Describe
+// in core/audit.
+//
+// Returns THEUS_OK           *out is the text
+//         THEUS_CONFIG       as theus_audit_load
+// Owns:   *storage, which theus_audit_release frees; *out points into it.
+// Thread: any.
+extern theus_status theus_audit_describe(theus_recipe_in recipe, theus_str *out, theus_storage *storage,
+                                         theus_error *err);
+
+// theus_audit_plan gives what a gate of a process has to be handed.
+//
+// Returns THEUS_OK           *out is the plan; one without needs has no storage
+//         THEUS_INVALID      no such gate
+//         THEUS_NOT_FOUND, THEUS_CLOSED, THEUS_POISONED
+// Owns:   out->storage, which theus_audit_release frees.
+// Thread: any.
+extern theus_status theus_audit_plan(theus_engine engine, theus_process process, uint32_t gate,
+                                     theus_plan *out, theus_error *err);
+
+// theus_audit_judge asks the rules of a gate about a run: that of tx or, if tx is 0, the one that
+// the host began under a lease. values are those of the needs of the plan, in their order; stamp is
+// copied to the events.
+//
+// Returns THEUS_OK           *out says whether rules were asked; go on
+//         THEUS_AUDIT_BLOCK, THEUS_AUDIT_INTERLOCK  a rule refuses; finish the transaction with
+//                            THEUS_REFUSED. There are new events
+//         THEUS_INVALID      a value is malformed, or tx is not one of the process
+//         THEUS_NOT_FOUND, THEUS_ENDED, THEUS_CLOSED, THEUS_POISONED
+// Owns:   borrows the values and the memory of arrays for the call.
+// Thread: the thread of tx. It may hold no lock that others wait for, where arrays are large.
+extern theus_status theus_audit_judge(theus_engine engine, theus_process process, theus_tx tx,
+                                      uint32_t gate, uint64_t generation, int64_t stamp,
+                                      theus_values_in values, size_t n_values,
+                                      theus_judgement *out, theus_error *err);
+
+// theus_audit_reset ends the stop that a rule of level S caused.
+//
+// Returns THEUS_OK           *stopped is 1 if there was one
+//         THEUS_CLOSED, THEUS_POISONED
+// Owns:   nothing.
+// Thread: any.
+extern theus_status theus_audit_reset(theus_engine engine, uint32_t *stopped, theus_error *err);
+
+// theus_audit_stopped tells whether a rule of level S has stopped the engine.
+//
+// Returns THEUS_OK           *stopped is 1 or 0
+//         THEUS_CLOSED, THEUS_POISONED
+// Owns:   nothing.
+// Thread: any.
+extern theus_status theus_audit_stopped(theus_engine engine, uint32_t *stopped, theus_error *err);
+
+// theus_audit_log gives the events that a query asks for, of those that are held.
+//
+// Returns THEUS_OK           *out holds them
+//         THEUS_INVALID      the path of the query is none
+//         THEUS_CLOSED, THEUS_POISONED
+// Owns:   out->storage, which theus_audit_release frees.
+// Thread: any.
+extern theus_status theus_audit_log(theus_engine engine, theus_audit_query_in query,
+                                    theus_audit_events *out, theus_error *err);
+
+// theus_audit_release frees the storage of a plan, of events or of a description, and zeroes it.
+//
+// Returns nothing. What is NULL is left alone.
+// Owns:   frees *storage.
+// Thread: any, one at a time for one storage.
+extern void theus_audit_release(theus_storage *storage);
+
 // ---- the table ---------------------------------------------------------------------------------
 
 // theus_api is the one door. It only ever grows at its end; struct_size tells how far it goes.
@@ -506,6 +719,15 @@ typedef struct theus_api {
   theus_status (*decide)(theus_engine, theus_process, theus_str, theus_shape *, theus_error *);
   theus_status (*panic)(theus_engine, theus_error *);
   theus_status (*heavy_scan)(theus_array_in, uint32_t, theus_facts *, theus_error *);
+  theus_status (*audit_load)(theus_engine, theus_recipe_in, theus_error *);
+  theus_status (*audit_describe)(theus_recipe_in, theus_str *, theus_storage *, theus_error *);
+  theus_status (*audit_plan)(theus_engine, theus_process, uint32_t, theus_plan *, theus_error *);
+  theus_status (*audit_judge)(theus_engine, theus_process, theus_tx, uint32_t, uint64_t, int64_t,
+                              theus_values_in, size_t, theus_judgement *, theus_error *);
+  theus_status (*audit_reset)(theus_engine, uint32_t *, theus_error *);
+  theus_status (*audit_stopped)(theus_engine, uint32_t *, theus_error *);
+  theus_status (*audit_log)(theus_engine, theus_audit_query_in, theus_audit_events *, theus_error *);
+  void (*audit_release)(theus_storage *);
 } theus_api;
 
 // theus_get_api returns the table for an ABI version, or NULL if this library does not speak it.

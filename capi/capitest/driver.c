@@ -425,6 +425,97 @@ static void arrays(void) {
   free(large);
 }
 
+static void audits(void) {
+  theus_engine engine = open_engine();
+  theus_process p = process(engine, "p", NULL, "domain");
+  theus_recipe recipe = {str("r.yaml"),
+                         str("process_recipes: {p: {inputs: [{field: n, min: 1, level: B}], outputs: ["
+                             "{field: 'domain.a.*.b()', finite: true, level: S}, "
+                             "{field: domain.name, in: [x, [1, {k: 2}]], level: C}]}}"),
+                         0, 0};
+  theus_recipe bad = {str("r.yaml"), str("process_recipes: {p: {inputs: [{field: n, mn: 1}]}}"), 0, 0};
+  theus_plan in = {0}, out = {0}, none = {0};
+  theus_judgement said = {0};
+  theus_action next = {0};
+  uint32_t stopped = 9;
+  OK(api->audit_plan(engine, p, THEUS_GATE_INPUT, &none, &err));
+  CHECK(none.n_needs == 0 && none.storage == NULL);
+  OK(api->audit_load(engine, &recipe, &err));
+  REFUSED(THEUS_CONFIG, "r.yaml:1:43: \"mn\"", api->audit_load(engine, &bad, &err));
+  bad.built = 1;
+  REFUSED(THEUS_CONFIG, "p: input rule 1", api->audit_load(engine, &bad, &err));
+  REFUSED(THEUS_INVALID, "NULL", api->audit_load(engine, NULL, &err));
+  theus_str json = {0};
+  theus_storage storage = NULL;
+  OK(api->audit_describe(&recipe, &json, &storage, &err));
+  CHECK(json.len > 2 && json.data[0] == '[' && storage != NULL);
+  api->audit_release(&storage);
+  CHECK(storage == NULL);
+  api->audit_release(&storage);
+  REFUSED(THEUS_INVALID, "gate", api->audit_plan(engine, p, 2, &in, &err));
+  OK(api->audit_plan(engine, p, THEUS_GATE_INPUT, &in, &err));
+  OK(api->audit_plan(engine, p, THEUS_GATE_OUTPUT, &out, &err));
+  CHECK(in.n_needs == 1 && same(in.needs[0].argument, "n") && in.needs[0].n_steps == 1);
+  CHECK(out.n_needs == 2 && out.needs[0].n_steps == 4 && same(out.needs[0].field, "domain_ctx.a.*.b()"));
+  CHECK(same(out.needs[0].steps[0].segment.text, "domain_ctx"));
+  CHECK(out.needs[0].steps[2].segment.kind == THEUS_ANY && out.needs[0].steps[3].call == 1);
+  CHECK(out.needs[0].ask & THEUS_NEED_FINITE);
+  CHECK(out.root.bits == THEUS_MAY_READ && in.generation == out.generation);
+
+  theus_value one = {.kind = THEUS_VALUE_INT, .number = 1}, odd = {.kind = 99}, zero = {0};
+  theus_action run = begin(engine, p, 0);
+  OK(api->audit_judge(engine, p, run.tx, 0, in.generation, 1, &one, 1, &said, &err));
+  CHECK(said.stale == 0 && said.events == 0);
+  OK(api->audit_judge(engine, p, run.tx, 0, in.generation + 1, 1, &one, 1, &said, &err));
+  CHECK(said.stale == 1);
+  REFUSED(THEUS_INVALID, "99", api->audit_judge(engine, p, run.tx, 0, in.generation, 1, &odd, 1, &said, &err));
+  REFUSED(THEUS_AUDIT_BLOCK, "n is missing",
+          api->audit_judge(engine, p, run.tx, 0, in.generation, 1, &zero, 1, &said, &err));
+  REFUSED(THEUS_INVALID, "not asked", api->tx_finish(run.tx, THEUS_RETURNED, NULL, 0, &next, &err));
+  CHECK(next.kind == THEUS_DROP);
+
+  double numbers[4] = {1, 2, 3, 4};
+  int64_t shape[2] = {2, 2}, strides[2] = {16, 8};
+  theus_array array = {.memory = numbers, .len = sizeof numbers, .kind = THEUS_ELEMENT_FLOAT, .size = 8,
+                       .n_dims = 2, .shape = shape, .strides = strides};
+  theus_value found[2] = {
+      {.kind = THEUS_VALUE_ARRAY, .number = THEUS_NEED_FINITE, .array = &array, .path = str("domain.a.q.b()")},
+      {.kind = THEUS_VALUE_FLOAT, .real = 2.5, .path = str("domain.a.r.b()")}};
+  theus_value values[2] = {{.kind = THEUS_VALUE_EACH, .items = found, .n_items = 2},
+                           {.kind = THEUS_VALUE_STRING, .text = str("x")}};
+  OK(api->audit_judge(engine, p, 0, 1, out.generation, 2, values, 2, &said, &err));
+  CHECK(said.events == 0);
+  OK(api->tx_report(engine, p, THEUS_RETURNED, NULL, 0, &next, &err));
+  values[1] = (theus_value){.kind = THEUS_VALUE_EXACT, .text = str("1e3")};
+  OK(api->audit_judge(engine, p, 0, 1, out.generation, 3, values, 2, &said, &err));
+  CHECK(said.events == 1);
+  numbers[3] = numbers[3] / 0.0;
+  REFUSED(THEUS_AUDIT_INTERLOCK, "domain.a.q.b()",
+          api->audit_judge(engine, p, 0, 1, out.generation, 4, values, 2, &said, &err));
+  REFUSED(THEUS_AUDIT_INTERLOCK, "stopped", api->tx_begin(engine, p, 0, &next, &err));
+  CHECK(finish(begin(engine, 0, 0).tx, THEUS_RETURNED, NULL, 0).kind == THEUS_DONE);
+  OK(api->audit_stopped(engine, &stopped, &err));
+  CHECK(stopped == 1);
+  OK(api->audit_reset(engine, &stopped, &err));
+  CHECK(stopped == 1);
+  OK(api->audit_reset(engine, &stopped, &err));
+  CHECK(stopped == 0);
+
+  theus_audit_query query = {.after = 1};
+  theus_audit_events events = {0};
+  OK(api->audit_log(engine, &query, &events, &err));
+  CHECK(events.n_events == 3 && events.all == 4 && events.lost == 0);
+  CHECK(events.events[0].serial == 2 && events.events[0].stamp == 3);
+  CHECK(same(events.events[0].condition, "in") && same(events.events[0].value, "1000"));
+  api->audit_release(&events.storage);
+  query = (theus_audit_query){.path = str("domain..a")};
+  REFUSED(THEUS_INVALID, "name", api->audit_log(engine, &query, &events, &err));
+  api->audit_release(&in.storage);
+  api->audit_release(&out.storage);
+  OK(api->engine_close(engine, &err));
+  REFUSED(THEUS_CLOSED, "closed", api->audit_load(engine, &recipe, &err));
+}
+
 static void panics(void) {
   theus_engine sick = open_engine(), well = open_engine();
   theus_action run = begin(sick, 0, 0), next = {0};
@@ -529,6 +620,7 @@ int main(int argc, char **argv) {
     commits();
     leases();
     nesting();
+    audits();
     arrays();
     panics();
   }
