@@ -57,7 +57,8 @@ static PyObject *context_getattro(PyObject *op, PyObject *name) {
   view *v = (view *)op;
   VIEW_CHECK(v);
   scope *sc = v->scope;
-  for (size_t i = 0; i < Py_ARRAY_LENGTH(sc->layers) && v->node->pending == NULL; i++)
+  bool usual = v->shape == sc->root; // rules look at the same scope with another right
+  for (size_t i = 0; usual && i < Py_ARRAY_LENGTH(sc->layers) && v->node->pending == NULL; i++)
     if (name == sc->layers[i].name)
       return Py_NewRef((PyObject *)sc->layers[i].view);
   state *st = STATE(v);
@@ -69,7 +70,7 @@ static PyObject *context_getattro(PyObject *op, PyObject *name) {
   if (s == NULL)
     return NULL;
   PyObject *value = st->object_view->tp_getattro(op, attribute_of(st, s, name));
-  if (value != NULL && Py_TYPE(value) == st->object_view && v->node != NULL &&
+  if (usual && value != NULL && Py_TYPE(value) == st->object_view && v->node != NULL &&
       PyUnicode_CHECK_INTERNED(name)) {
     for (size_t i = 0; i < Py_ARRAY_LENGTH(sc->layers); i++) {
       if (sc->layers[i].name == NULL) {

@@ -39,7 +39,7 @@ static int is_declared(process *p, PyObject *error) {
 
 // Errors of the kernel itself reach the caller as they are.
 static int is_ours(state *st, PyObject *error) {
-  static const char *const names[] = {"ContractViolationError", "LockViolationError", "KernelPanic",
+  static const char *const names[] = {"ContractViolationError", "AuditError", "LockViolationError", "KernelPanic",
                                       "TransactionConflictError", "ForkedKernelError",
                                       "NestingLimitError", "EngineClosedError"};
   for (size_t i = 0; i < Py_ARRAY_LENGTH(names); i++) {
@@ -108,10 +108,14 @@ PyObject *driver_execute(engine *e, process *p, PyObject *const *kwargs, PyObjec
     if (stack[given + 1] == NULL)
       break;
   }
+  if (e->fresh)
+    audit_first(e);
   scope *s = given < n ? NULL : scope_begin(e, p);
   if (s != NULL) {
     theus_outcome outcome = THEUS_RETURNED;
-    PyObject *ctx = scope_context(s);
+    bool passed = !audit_concerns(e, p, THEUS_GATE_INPUT) ||
+                  audit_gate(s, THEUS_GATE_INPUT, stack + 1, kwnames) == 0;
+    PyObject *ctx = passed ? scope_context(s) : NULL;
     if (ctx != NULL) {
       stack[0] = ctx;
       result = PyObject_Vectorcall(p->func, stack, 1, kwnames);

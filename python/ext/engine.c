@@ -27,7 +27,8 @@ int engine_usable(engine *e) {
 }
 
 void *engine_raise(engine *e, theus_status status, theus_error *err) {
-  if (status == THEUS_POISONED || status == THEUS_PANIC || status == THEUS_CLOSED)
+  if (status == THEUS_POISONED || status == THEUS_PANIC || status == THEUS_CLOSED ||
+      status == THEUS_AUDIT_INTERLOCK)
     e->leases++;
   return errors_raise(e->st, status, err);
 }
@@ -480,6 +481,10 @@ static PyMethodDef engine_methods[] = {
     {"_resolve", engine_resolve, METH_O, NULL},
     {"_permission", engine_permission, METH_VARARGS, NULL},
     {"_panic", engine_panic, METH_NOARGS, NULL},
+    {"_audit_load", audit_load, METH_VARARGS, NULL},
+    {"_audit_reset", audit_reset, METH_NOARGS, NULL},
+    {"_audit_stopped", audit_stopped, METH_NOARGS, NULL},
+    {"_audit_log", audit_log, METH_VARARGS, NULL},
     {"execute_process", METHOD(engine_execute), METH_FASTCALL | METH_KEYWORDS,
      "execute_process(process_name, /, **kwargs)\n--\n\nRun a process and return its value."},
     {"run_process", METHOD(engine_execute), METH_FASTCALL | METH_KEYWORDS,

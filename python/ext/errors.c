@@ -16,6 +16,9 @@ static const char *const CLASS_OF[] = {
     [THEUS_LIMIT] = "NestingLimitError",
     [THEUS_POISONED] = "KernelPanic",
     [THEUS_PANIC] = "KernelPanic",
+    [THEUS_AUDIT_BLOCK] = "AuditBlockError",
+    [THEUS_AUDIT_INTERLOCK] = "AuditInterlockError",
+    [THEUS_CONFIG] = "ConfigError",
 };
 
 PyObject *errors_class(state *st, const char *name) {

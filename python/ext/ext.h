@@ -37,6 +37,7 @@ typedef struct core core;
 typedef struct node node;
 typedef struct overlay overlay;
 typedef struct view view;
+typedef struct plan plan;
 
 // ---- kinds of values (kind.c) ---------------------------------------------------------------
 
@@ -111,7 +112,7 @@ struct state {
   PyObject *keys_view, *values_view, *items_view, *fields_type; // of theus._mapping
   PyObject *locked_mixin;                         // LockedContextMixin, NULL until the first engine
   PyObject *s_domain_ctx, *s_global_ctx, *s_local, *s_log, *s_class, *s_setattr, *s_delattr;
-  PyObject *s_dict, *s_getattr, *s_edit, *s_resolve, *s_lock_manager, *s_default_factory;
+  PyObject *s_dict, *s_getattr, *s_edit, *s_resolve, *s_lock_manager, *s_default_factory, *s_any;
   PyTypeObject *process_type, *heavy_type, *tensor_type, *memory_type;
   destructor python_dealloc;                      // what every class written in Python has
   PyObject *module;                               // borrowed: the one whose state this is
@@ -173,6 +174,12 @@ struct process {
   PyObject *name;
   PyObject *func;
   PyObject *errors; // tuple of classes and names
+  // What the rules of its gates look at, as of a recipe.
+  uint64_t rules;      // equal to the engine's: the plans are good
+  plan *plans[2];      // by gate; NULL: no rules there
+  PyObject *defaults;  // of its parameters, by name; NULL until a rule asks
+  PyObject *required;  // tuple: its parameters without a default
+  bool open;           // it takes arguments of any name
 };
 
 struct engine {
@@ -195,6 +202,9 @@ struct engine {
   int waiters;         // threads waiting for their turn
   int streak;          // how often its owner went first while others waited
   core *spare;         // kept for the next transaction
+  uint64_t rules;      // counts the recipes that were put in force; 0: there was none
+  bool fresh;          // no process ran since the last of them
+  bool unheard;        // the log of the audit has events that nobody was told
 };
 
 int engine_usable(engine *e); // 0, or -1 with an exception: closed, forked
@@ -251,6 +261,51 @@ PyObject *scope_finish(scope *s, PyObject *result, theus_outcome outcome);
 void scope_abandon(scope *s); // ends it without a word; keeps the exception state
 
 PyObject *driver_execute(engine *e, process *p, PyObject *const *kwargs, PyObject *kwnames);
+
+// ---- audit (audit.c, fetch.c) -------------------------------------------------------------------
+
+typedef struct {
+  PyObject *key; // interned name, text or int; NULL for a wildcard
+  uint32_t kind; // THEUS_NAME ...
+  bool call;
+} field_step;
+
+typedef struct {
+  PyObject *argument; // interned, or NULL
+  field_step *steps;
+  size_t n_steps;
+  uint32_t ask;
+  bool wild;
+} need;
+
+// Where the values of one gate come from while they are fetched. Zeroed but for st.
+typedef struct {
+  state *st;
+  PyObject *layer;      // owned: what the last field's first step led to
+  PyObject *layer_name; // borrowed from the plan
+  bool large;           // judging takes a while: let other threads run
+  struct fetch_store *store;
+} fetch;
+
+// Each 0, or -1 with what is no Exception; what is one becomes a value. *out is zeroed before.
+int fetch_need(fetch *f, const need *n, PyObject *root, theus_value *out);
+int fetch_object(fetch *f, PyObject *value, uint32_t asked, int deep, theus_value *out);
+void fetch_free(fetch *f);
+
+// Asks the rules of a gate about a run. args: the values of kwnames, for the input gate. 0, or -1
+// with the exception of a rule that refuses.
+int audit_gate(scope *s, uint32_t gate, PyObject *const *args, PyObject *kwnames);
+void audit_first(engine *e); // before the first run under a recipe
+void audit_tell(engine *e);  // new events reach the loggers; keeps no exception
+void audit_forget(process *p);
+PyObject *audit_describe(PyObject *module, PyObject *args);
+PyObject *audit_load(PyObject *op, PyObject *args); // this and the rest: methods of the engine
+PyObject *audit_reset(PyObject *op, PyObject *unused);
+PyObject *audit_stopped(PyObject *op, PyObject *unused);
+PyObject *audit_log(PyObject *op, PyObject *args);
+static inline bool audit_concerns(engine *e, process *p, uint32_t gate) {
+  return p->rules != e->rules || p->plans[gate] != NULL;
+}
 
 // ---- one transaction (core.c, overlay.c) -------------------------------------------------------
 
@@ -520,6 +575,9 @@ void heavy_explain(scope *s);             // an error about read-only memory get
 void heavy_forget(scope *s);
 PyObject *ndarray_read_only(state *st, PyObject *array); // new, over the same memory
 PyObject *heavy_scan(state *st, PyObject *value, uint32_t ask); // new: bool, or (least, greatest)
+#define HEAVY_BRIEF (64 * 1024) // bytes that are read within microseconds
+// Borrows the memory of an array of numbers until *b is released. 0, or -1.
+int heavy_borrow(state *st, PyObject *value, Py_buffer *b, theus_array *array);
 PyObject *tensor_of(state *st, PyObject *value); // new, a buffer; NULL without an exception: none
 
 // ---- types ---------------------------------------------------------------------------------------

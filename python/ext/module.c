@@ -110,6 +110,7 @@ static PyMethodDef kernel_functions[] = {
     {"extremes", kernel_extremes, METH_O, "The least and the greatest number of an array."},
     {"canonical", kernel_canonical, METH_VARARGS, "A path as the kernel prints it."},
     {"zone_of", kernel_zone_of, METH_VARARGS, "The zone of a path, as a number."},
+    {"describe_recipe", audit_describe, METH_VARARGS, "A recipe, checked, as JSON."},
     {0},
 };
 
@@ -136,7 +137,7 @@ static int intern_names(state *st) {
       {&st->s_delattr, "__delattr__"},   {&st->s_dict, "__dict__"},
       {&st->s_getattr, "__getattr__"},   {&st->s_edit, "edit"},
       {&st->s_resolve, "_resolve"},      {&st->s_lock_manager, "_lock_manager"},
-      {&st->s_default_factory, "default_factory"},
+      {&st->s_default_factory, "default_factory"}, {&st->s_any, "*"},
   };
   for (size_t i = 0; i < Py_ARRAY_LENGTH(names); i++)
     if ((*names[i].slot = PyUnicode_InternFromString(names[i].text)) == NULL)
@@ -278,6 +279,7 @@ static size_t owned(state *st, PyObject **refs[]) {
       &st->s_local,                   &st->s_log,                     &st->s_class,
       &st->s_setattr,                 &st->s_delattr,                 &st->s_dict,
       &st->s_getattr,                 &st->s_edit,                    &st->s_resolve,
+      &st->s_any,
   };
   size_t n = Py_ARRAY_LENGTH(all);
   memcpy(refs, all, sizeof(all));

@@ -7,6 +7,7 @@ static int process_traverse(PyObject *op, visitproc visit, void *arg) {
   Py_VISIT(Py_TYPE(op));
   Py_VISIT(p->func);
   Py_VISIT(p->errors);
+  Py_VISIT(p->defaults);
   return 0;
 }
 
@@ -14,6 +15,7 @@ static int process_clear(PyObject *op) {
   process *p = (process *)op;
   Py_CLEAR(p->func);
   Py_CLEAR(p->errors);
+  Py_CLEAR(p->defaults);
   return 0;
 }
 
@@ -22,7 +24,9 @@ static void process_dealloc(PyObject *op) {
   PyTypeObject *type = Py_TYPE(op);
   PyObject_GC_UnTrack(op);
   (void)process_clear(op); // always 0
+  audit_forget(p);
   PyObject *name = p->name;
+  Py_XDECREF(p->required);
   PyObject_GC_Del(op);
   Py_XDECREF(name);
   Py_DECREF(type);
@@ -50,6 +54,10 @@ process *process_new(state *st, PyObject *name, PyObject *func, PyObject *errors
   p->id = 0;
   p->lease = 0;
   p->root = NULL;
+  p->rules = 0;
+  p->plans[0] = p->plans[1] = NULL;
+  p->defaults = p->required = NULL;
+  p->open = false;
   p->name = Py_NewRef(name);
   p->func = Py_NewRef(func);
   p->errors = Py_NewRef(errors);

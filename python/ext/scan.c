@@ -2,8 +2,6 @@
 // arrays that take longer to read than a switch of threads costs; an export keeps their memory.
 #include "ext.h"
 
-#define BRIEF (64 * 1024) // bytes that are read within microseconds
-
 static int refuse(const char *format, const char *what) {
   PyErr_Format(PyExc_TypeError, format, what);
   return -1;
@@ -77,42 +75,48 @@ static PyObject *answer(uint32_t ask, const theus_facts *facts) {
   return both;
 }
 
-PyObject *heavy_scan(state *st, PyObject *value, uint32_t ask) {
-  const theus_api *api = loader_api(st);
-  PyObject *memory = api == NULL                 ? NULL
-                     : PyObject_CheckBuffer(value) ? Py_NewRef(value)
-                                                   : tensor_of(st, value);
+int heavy_borrow(state *st, PyObject *value, Py_buffer *b, theus_array *array) {
+  PyObject *memory = PyObject_CheckBuffer(value) ? Py_NewRef(value) : tensor_of(st, value);
   if (memory == NULL) {
     if (!PyErr_Occurred())
       PyErr_Format(PyExc_TypeError, "an array lends its memory as a buffer or through DLPack, and "
                                     "this %s does not",
                    Py_TYPE(value)->tp_name);
-    return NULL;
+    return -1;
   }
-  Py_buffer b;
-  int got = PyObject_GetBuffer(memory, &b, PyBUF_RECORDS_RO);
+  int got = PyObject_GetBuffer(memory, b, PyBUF_RECORDS_RO);
   Py_DECREF(memory); // the buffer holds it
   if (got < 0)
-    return NULL;
-  theus_array array = {.n_dims = (uint32_t)b.ndim};
+    return -1;
+  *array = (theus_array){.n_dims = (uint32_t)b->ndim};
+  if (heavy_check(b) < 0 || element_of(b, array) < 0) {
+    PyBuffer_Release(b);
+    return -1;
+  }
+  _Static_assert(sizeof(Py_ssize_t) == sizeof(int64_t), "shapes are handed over as they are");
+  array->shape = (const int64_t *)b->shape;
+  array->strides = (const int64_t *)b->strides;
+  place(b, array);
+  return 0;
+}
+
+PyObject *heavy_scan(state *st, PyObject *value, uint32_t ask) {
+  const theus_api *api = loader_api(st);
+  Py_buffer b;
+  theus_array array;
   theus_facts facts = {0};
   theus_error err = {0};
-  PyObject *found = NULL;
-  if (heavy_check(&b) == 0 && element_of(&b, &array) == 0) {
-    _Static_assert(sizeof(Py_ssize_t) == sizeof(int64_t), "shapes are handed over as they are");
-    array.shape = (const int64_t *)b.shape;
-    array.strides = (const int64_t *)b.strides;
-    place(&b, &array);
-    theus_status status;
-    if (b.len <= BRIEF) {
-      status = api->heavy_scan(&array, ask, &facts, &err);
-    } else {
-      Py_BEGIN_ALLOW_THREADS
-      status = api->heavy_scan(&array, ask, &facts, &err);
-      Py_END_ALLOW_THREADS
-    }
-    found = status == THEUS_OK ? answer(ask, &facts) : errors_raise(st, status, &err);
+  if (api == NULL || heavy_borrow(st, value, &b, &array) < 0)
+    return NULL;
+  theus_status status;
+  if (b.len <= HEAVY_BRIEF) {
+    status = api->heavy_scan(&array, ask, &facts, &err);
+  } else {
+    Py_BEGIN_ALLOW_THREADS
+    status = api->heavy_scan(&array, ask, &facts, &err);
+    Py_END_ALLOW_THREADS
   }
+  PyObject *found = status == THEUS_OK ? answer(ask, &facts) : errors_raise(st, status, &err);
   PyBuffer_Release(&b);
   return found;
 }

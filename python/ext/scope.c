@@ -14,7 +14,7 @@
 // Reference count assumptions: while a scope runs it owns its engine and process, so neither can
 // go away under user code; both are released last.
 //
-// Calls that run Python code: settling and applying, listeners, every release of a value.
+// Calls that run Python code: the rules of the output gate, settling and applying, listeners, every release of a value.
 #include "ext.h"
 
 #include <pthread.h>
@@ -449,6 +449,9 @@ PyObject *scope_finish(scope *s, PyObject *result, theus_outcome outcome) {
     Py_SETREF(result, plain(e->st, result));
   if (result != NULL && s->views != NULL && apply_settle(c, e->st) < 0)
     Py_CLEAR(result);
+  if (result != NULL && s->proc != NULL && audit_concerns(e, s->proc, THEUS_GATE_OUTPUT) &&
+      audit_gate(s, THEUS_GATE_OUTPUT, NULL, NULL) < 0)
+    Py_CLEAR(result);
   if (result == NULL && outcome == THEUS_RETURNED)
     outcome = THEUS_REFUSED; // what it returned or stored cannot leave the run
   if (result == NULL && error == NULL)
@@ -485,6 +488,8 @@ PyObject *scope_finish(scope *s, PyObject *result, theus_outcome outcome) {
   apply_forget(before);
   if (error != NULL && status == THEUS_OK && next.kind == THEUS_DROP)
     error = surface(e, name, next.raise, error);
+  if (e->unheard)
+    audit_tell(e);
   if (announced != 0)
     announce(e, announced, name, writes);
   if (error != NULL) {

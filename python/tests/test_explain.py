@@ -47,6 +47,9 @@ CODES = {
     "THEUS-E001": "EngineClosedError",
     "THEUS-K001": "KernelPanic",
     "THEUS-K002": "ForkedKernelError",
+    "THEUS-R001": "AuditError",
+    "THEUS-R002": "AuditBlockError",
+    "THEUS-R003": "AuditInterlockError",
     "THEUS-G001": "ConfigError",
     "THEUS-G002": "ScanError",
 }
@@ -92,7 +95,7 @@ def test_codes_are_stable() -> None:
     assert len({kind.code for kind in KINDS}) == len(KINDS)
     for kind in KINDS:
         assert "code" in vars(kind)
-        assert re.fullmatch(r"THEUS-[CAVTEKG]\d{3}", kind.code)
+        assert re.fullmatch(r"THEUS-[CAVTEKGR]\d{3}", kind.code)
         assert f"[{kind.code}]" in str(
             kind("x") if issubclass(kind, TheusError) else kind("x", [OSError()])
         )

@@ -11,6 +11,9 @@ from theus.engine import POPEngine
 from theus.errors import (
     AccessDeniedError,
     AmbiguousProcessError,
+    AuditBlockError,
+    AuditError,
+    AuditInterlockError,
     ConfigError,
     ContractDefinitionError,
     ContractViolationError,
@@ -32,6 +35,9 @@ from theus.errors import (
 __all__ = [
     "AccessDeniedError",
     "AmbiguousProcessError",
+    "AuditBlockError",
+    "AuditError",
+    "AuditInterlockError",
     "BaseDomainContext",
     "BaseGlobalContext",
     "BaseSystemContext",

@@ -8,13 +8,21 @@ from types import FunctionType, TracebackType
 from typing import Any, Self
 
 from theus import _kernel
+from theus._audit import AuditLog, tell
 from theus._checks import check_root, resolve_mode
 from theus._context import LockedContextMixin
 from theus._process import ProcessContract, checked_contract
+from theus._recipe import AuditRecipe, ConfigFactory
 from theus._report import HeavyReport, heavy_report
 from theus._scan import decorated, import_tree
 from theus._table import default_table
-from theus.errors import ForkedKernelError, KernelPanic
+from theus.errors import (
+    ConfigError,
+    ContractViolationError,
+    ForkedKernelError,
+    KernelPanic,
+    UnknownProcessError,
+)
 from theus.locks import LockManager
 
 _log = logging.getLogger("TheusEngine")
@@ -29,11 +37,14 @@ class TheusEngine(_kernel.Engine):
             writes from outside. False is for training: the process gets the raw context and
             nothing else happens; there is no guard, no transaction, no rollback and no lock.
             None asks the variables THEUS_STRICT_MODE and POP_STRICT_MODE, else means True.
+        audit_recipe: rules that judge what processes take and leave, see ``theus.config``. In
+            training mode nothing is judged, and one warning says so.
 
     Raises:
         TypeError: system_ctx has not both layers, or in strict mode a field ``local`` or ``log``,
-            which the engine provides; strict_mode is no bool.
-        ConfigError: a variable holds neither of 1/true/yes/on and 0/false/no/off.
+            which the engine provides; strict_mode is no bool, audit_recipe no AuditRecipe.
+        ConfigError: a variable holds neither of 1/true/yes/on and 0/false/no/off; the recipe is
+            malformed, and the text lists every mistake.
 
     An engine is a context manager; leaving it closes the engine and unlocks the context. Any
     number of threads may use it, and a process may call its engine.
@@ -61,10 +72,26 @@ class TheusEngine(_kernel.Engine):
     lock_manager: LockManager
     """What refuses writes from outside; see ``theus.locks``."""
 
-    def __init__(self, system_ctx: object, strict_mode: bool | None = None) -> None:
+    def __init__(
+        self,
+        system_ctx: object,
+        strict_mode: bool | None = None,
+        audit_recipe: AuditRecipe | None = None,
+    ) -> None:
         strict = resolve_mode(strict_mode)
         check_root(system_ctx, strict)
+        if not isinstance(audit_recipe, AuditRecipe | None):
+            raise TypeError(
+                f"audit_recipe is {audit_recipe!r}; give ConfigFactory.load_recipe(path),"
+                f" or an AuditRecipe"
+            )
         super().__init__(system_ctx, strict)
+        self._recipe = audit_recipe
+        self._heard = 0  # serial of the newest event that was told
+        if audit_recipe is not None and strict:
+            self._audit_load(*audit_recipe._wording())
+        elif audit_recipe is not None:
+            _log.warning("an audit recipe has no effect in training mode: nothing is judged")
         self._taken: dict[str, Callable[..., Any]] = {}  # what came from the default table
         self.lock_manager = LockManager(strict)
         for part in self._lockable():
@@ -124,6 +151,34 @@ class TheusEngine(_kernel.Engine):
         """
         return heavy_report(self.ctx)
 
+    @property
+    def audit_log(self) -> AuditLog:
+        """The newest events of the audit; empty where there is no recipe."""
+        return AuditLog(self)
+
+    def reset_interlock(self) -> None:
+        """End the stop that a rule of level S caused; without one nothing happens."""
+        self._audit_reset()
+
+    def reload_audit(self, audit_recipe: AuditRecipe | None = None) -> None:
+        """Put a recipe in force while the engine runs: a new one, or the file of the old one again.
+
+        All of it changes at once. A rule that was there before goes on with its count.
+
+        Raises:
+            ConfigError: the recipe is malformed; the old rules stay in force. So it is where the
+                engine was given none.
+            FileNotFoundError: the file is gone; the old rules stay in force.
+        """
+        fresh = audit_recipe if audit_recipe is not None else self._recipe
+        if fresh is None:
+            raise ConfigError("this engine was given no audit recipe; pass one to reload_audit")
+        if audit_recipe is None and fresh.source:
+            fresh = ConfigFactory.load_recipe(fresh.source)
+        if self.strict_mode:
+            self._audit_load(*fresh._wording())
+        self._recipe = fresh
+
     def close(self) -> None:
         """End the engine and unlock its context. Closing twice is allowed."""
         super().close()
@@ -160,6 +215,31 @@ class TheusEngine(_kernel.Engine):
             with suppress(ForkedKernelError, KernelPanic):
                 self.register_process(name, now)
                 self._taken[name] = now
+
+    def _tell_audit(self) -> None:
+        """Log the events that are new. Called by the extension, after the run they belong to."""
+        for event in self.audit_log.query(after=self._heard):
+            if event.serial > self._heard:  # or a handler ran a process, which told it
+                self._heard = event.serial
+                tell(event)
+
+    def _check_recipe(self) -> None:
+        """Warn of rules for processes that do not exist. Called before the first run under them."""
+        recipe = self._recipe
+        for name in recipe.definitions if recipe is not None else ():
+            if not name.startswith("_") and not self._knows(name):
+                _log.warning(
+                    "the audit recipe has rules for process %r, which does not exist", name
+                )
+
+    def _knows(self, name: str) -> bool:
+        try:
+            self.get_process(name)
+        except UnknownProcessError:
+            return False
+        except ContractViolationError:  # it is there, and something else is wrong with it
+            return True
+        return True
 
     def _lockable(self) -> list[LockedContextMixin]:
         """The root and its layers, as far as they can carry a lock."""

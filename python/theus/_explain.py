@@ -26,6 +26,9 @@ _CURES = {
     "THEUS-E001": "create a new TheusEngine, or close the old one later",
     "THEUS-K001": "close this engine and open another; please report the text as a bug of Theus",
     "THEUS-K002": "create the first engine after the fork, or start workers with 'spawn'",
+    "THEUS-R001": "make the process keep to the rule, or change the rule in its recipe",
+    "THEUS-R002": "make the process keep to the rule, or change the rule in its recipe",
+    "THEUS-R003": "mend the state in engine.edit(), then call engine.reset_interlock()",
     "THEUS-G001": "set what the text names to one of the values it lists",
     "THEUS-G002": "mend the files below; each error is explained",
 }

@@ -50,6 +50,15 @@ class Engine:
     def close(self) -> None: ...
     def _permission(self, name: str, path: str, /) -> tuple[int, int]:
         """(bits, zone) of a path under a registered process' contract."""
+    def _audit_load(self, name: str, text: str, built: bool, /) -> None:
+        """Put a recipe in force. Raises ConfigError and changes nothing where it is malformed."""
+    def _audit_reset(self) -> bool:
+        """End the stop of a level S rule; whether there was one."""
+    def _audit_stopped(self) -> bool: ...
+    def _audit_log(
+        self, process: str, path: str, level: int, outcome: int, after: int, most: int, /
+    ) -> tuple[list[tuple[Any, ...]], int, int]:
+        """(events as tuples, how many there ever were, how many are lost)."""
     def _panic(self) -> None:
         """Panic inside the kernel, as a bug of ours would; for tests."""
 
@@ -543,5 +552,7 @@ def canonical(path: str, /) -> str:
     """A path as the kernel prints it. Raises ValueError where it is none."""
 
 def zone_of(path: str, /) -> int: ...
+def describe_recipe(name: str, text: str, built: bool, /) -> str:
+    """A recipe as JSON, with what it inherits. Raises ConfigError where it is malformed."""
 
 ABI_VERSION: int

@@ -17,8 +17,11 @@
      ├── NestingLimitError               processes nested too deep (RecursionError)
      ├── EngineClosedError               the engine was closed (RuntimeError)
      ├── ForkedKernelError               a running kernel after ``fork()`` (RuntimeError)
+     ├── AuditError                      what an audit refuses
+     │    ├── AuditBlockError            a rule of level B
+     │    └── AuditInterlockError        a rule of level A or S, or the stop it caused
      ├── KernelPanic                     a bug in the kernel (RuntimeError)
-     └── ConfigError                     a setting that means nothing (ValueError)
+     └── ConfigError                     a setting or recipe that means nothing (ValueError)
     ScanError                            the files that failed to import (ExceptionGroup)
 
 Every ``TheusError`` says which process it is about, what it tried at which path, and how to mend
@@ -32,7 +35,8 @@ True
 
 Every class has a code, which never changes and ends the first line of the text. Its letter is a
 group: C contracts and processes, A access, V values and views, T transactions, E engines,
-K the kernel, G configuration. The page ``docs/errors/<code>.md`` has an example and the cure.
+K the kernel, G configuration, R the rules of an audit. The page ``docs/errors/<code>.md`` has an
+example and the cure.
 
 >>> print(denied)
 Illegal Read: 'domain_ctx.b' [THEUS-A001]
@@ -198,8 +202,26 @@ class KernelPanic(TheusError, RuntimeError):
     code = "THEUS-K001"
 
 
+class AuditError(TheusError):
+    """A process took or left what a rule does not allow; base of what an audit raises."""
+
+    code = "THEUS-R001"
+
+
+class AuditBlockError(AuditError):
+    """A rule of level B refused a run; nothing of it was written."""
+
+    code = "THEUS-R002"
+
+
+class AuditInterlockError(AuditError):
+    """A rule of level A or S refused a run, or one of level S has stopped the engine."""
+
+    code = "THEUS-R003"
+
+
 class ConfigError(TheusError, ValueError):
-    """A setting whose value means nothing; the text names the setting."""
+    """A setting or recipe that means nothing; the text names what is wrong, with its place."""
 
     code = "THEUS-G001"
 
