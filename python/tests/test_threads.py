@@ -268,6 +268,8 @@ INTERRUPTED = """
 import signal, sys, time
 from theus import TheusEngine, process
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background ignores it
+
 class Part: pass
 ctx = Part()
 ctx.domain_ctx, ctx.global_ctx = Part(), None
@@ -312,6 +314,8 @@ def test_control_c_rolls_back() -> None:
 WAITING = """
 import threading, signal, os, time
 from theus import TheusEngine, process
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background ignores it
 
 class Part: pass
 ctx = Part()
