@@ -431,6 +431,7 @@ extern void theus_error_release(theus_error *err);
 //
 // Returns THEUS_OK           *out is the engine
 //         THEUS_INVALID      an option is out of range
+//         THEUS_LIMIT        4096 engines are open
 // Owns:   *out lives until theus_engine_close.
 // Thread: any.
 extern theus_status theus_engine_new(theus_options_in options, theus_engine *out, theus_error *err);
@@ -488,7 +489,8 @@ extern theus_status theus_shape_items(theus_engine engine, theus_shape_id shape,
 // allowed instead, the nearest declared name and the fix.
 //
 // Returns never THEUS_OK: THEUS_READ, THEUS_WRITE, THEUS_FROZEN, THEUS_PRIVATE, THEUS_ZONE or
-//         THEUS_UNSUPPORTED with *err filled, or THEUS_CLOSED, THEUS_POISONED, THEUS_INVALID
+//         THEUS_UNSUPPORTED with *err filled, or THEUS_ENDED where tx is over, THEUS_CLOSED,
+//         THEUS_POISONED, THEUS_INVALID
 // Owns:   *err.
 // Thread: any.
 extern theus_status theus_deny(theus_engine engine, theus_tx tx, uint32_t tried,
@@ -498,7 +500,7 @@ extern theus_status theus_deny(theus_engine engine, theus_tx tx, uint32_t tried,
 // theus_tx_begin begins a process: process 0 is edit(), which may do everything.
 //
 // Returns THEUS_OK           *next is RUN, or WAIT where another transaction is in charge
-//         THEUS_LIMIT        nested deeper than max_depth
+//         THEUS_LIMIT        nested deeper than max_depth, or 65,536 transactions are open
 //         THEUS_ENDED        outer has ended
 //         THEUS_NOT_FOUND, THEUS_CLOSED, THEUS_POISONED
 // Owns:   next->tx lives until an action says it is over. outer, if not 0, is the transaction

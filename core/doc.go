@@ -9,7 +9,9 @@
 //	guard        may this process do this to that path: one answer for every way in
 //	transaction  begin, savepoint, commit, drop; the order of commits
 //	heavy        facts about arrays, found where they lie
+//	audit        rules at the input and the output gate; levels, thresholds, interlock
 //	engine       runs processes: joins all of the above
+//	flux         workflows and conditions, checked as a whole and stepped; joined to nothing yet
 //
 // The life of one call, seen from here:
 //

@@ -587,6 +587,8 @@ PyObject *method_new_twin(state *st, PyObject *func, view *self); // ... that ru
 PyObject *method_new_bytes(state *st, PyObject *func, view *self); // ... on the memory behind it
 typedef PyObject *(*bytes_body)(PyObject *self, void *arg);
 PyObject *bytes_run(view *v, PyObject *func, bytes_body body, void *arg);
+PyObject *object_getattro(PyObject *op, PyObject *name); // attribute.c
+int object_setattro(PyObject *op, PyObject *name, PyObject *value);
 PyObject *object_self(view *v);                               // new: v with the rights of self
 PyObject *object_strip(state *st, PyObject *steals);          // the inverse, for what a method returns
 PyObject *fields_mapping(view *v); // new read-only mapping of the fields a view shows: __dict__
