@@ -51,7 +51,7 @@ missing = { echo 'make: Theus needs $(1).' >&2; exit 1; }
 ##### Test
 
 .PHONY: test
-test: check test-go test-abi test-py test-asan test-pythons ## Run everything below but test-deep and fuzz; CI runs this
+test: check test-go test-abi test-py test-pythons ## Run everything below but test-deep, test-asan and fuzz; CI runs this
 
 .PHONY: check
 check: build ## Static checks: format, vet, staticcheck, ruff, mypy, C warnings as errors
@@ -84,7 +84,7 @@ test-pythons: build ## The sdist, installed and tested in every other CPython of
 	$(PY) python/tests/every_python.py
 
 .PHONY: test-deep
-test-deep: build gopy ## Longer: more random examples, everything in Go twice
+test-deep: build gopy test-asan ## Longer: under sanitizers, more random examples, everything in Go twice
 	go test -race -count=2 $(CORE) $(CAPI)
 	THEUS_DEEP=1 $(PY) -m pytest
 
