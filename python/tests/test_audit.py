@@ -303,6 +303,25 @@ def test_heavy_arrays_are_judged_where_they_lie(garden: Open) -> None:
     assert blocks(garden("output", *shape, heavy_map=grid.astype("float32")))
 
 
+@pytest.mark.parametrize(
+    "kind", ["f2", "f4", "f8", *(f"{sign}{size}" for sign in "iu" for size in (1, 2, 4, 8))]
+)
+def test_heavy_arrays_of_every_number_type(garden: Open, kind: str) -> None:
+    """nbytes, finite, min and max hold for each float and integer type, strided."""
+    array = numpy.arange(6, dtype=kind)[::2]
+    holds = (
+        ("nbytes", array.nbytes),
+        ("finite", True),
+        ("min", 0),
+        ("max", 4),
+        ("dtype", array.dtype.name),
+    )
+    rules = [rule("domain.heavy_map", condition, limit) for condition, limit in holds]
+    assert not blocks(garden("output", *rules, heavy_map=array))
+    for condition, limit in (("nbytes", array.nbytes + 1), ("min", 1), ("max", 3)):
+        assert blocks(garden("output", rule("domain.heavy_map", condition, limit), heavy_map=array))
+
+
 # ---- arguments ---------------------------------------------------------------------------------
 
 
