@@ -5,27 +5,20 @@
 // As a buffer an input is read-only memory, not copied; an output is its private copy.
 #include "ext.h"
 
-static int allowed(view *v, uint8_t right, uint32_t tried) {
-  if (v->node == NULL) {
-    errors_stale(v);
-    return -1;
-  }
-  if (v->shape->bits & right)
-    return 0;
-  view_deny(v, tried, 0, NULL, 0, tried == THEUS_TRY_MUTATE ? Py_TYPE(v->node->target)->tp_name : "");
-  return -1;
+static int writable(view *v) {
+  return view_writable(v, v->node == NULL ? "" : Py_TYPE(v->node->target)->tp_name);
 }
 
 // New: what is there now, to read it.
 static PyObject *now(PyObject *op) {
   view *v = (view *)op;
-  return allowed(v, THEUS_MAY_READ, THEUS_TRY_ITERATE) < 0 ? NULL : memory_now(v->node);
+  return view_readable(v) < 0 ? NULL : memory_now(v->node);
 }
 
 // New: the private copy, to write it.
 static PyObject *private(PyObject *op) {
   view *v = (view *)op;
-  return allowed(v, THEUS_MAY_WRITE, THEUS_TRY_MUTATE) < 0 ? NULL : memory_private(v);
+  return writable(v) < 0 ? NULL : memory_private(v);
 }
 
 static int log_write(PyObject *op) {
@@ -189,11 +182,11 @@ static int bytes_getbuffer(PyObject *op, Py_buffer *out, int flags) {
   view *v = (view *)op;
   out->obj = NULL;
   VIEW_CHECK_INT(v);
-  bool writable = v->shape->bits & THEUS_MAY_WRITE;
-  if (!writable && allowed(v, THEUS_MAY_READ, THEUS_TRY_ITERATE) < 0)
+  bool output = v->shape->bits & THEUS_MAY_WRITE;
+  if (!output && view_readable(v) < 0)
     return -1;
-  PyObject *source = writable ? private(op) : heavy_export(STATE(v), v->node->target);
-  int failed = source == NULL || (writable && log_write(op) < 0) ? -1
+  PyObject *source = output ? private(op) : heavy_export(STATE(v), v->node->target);
+  int failed = source == NULL || (output && log_write(op) < 0) ? -1
                                                                  : PyObject_GetBuffer(source, out, flags);
   Py_XDECREF(source);
   return failed;

@@ -5,19 +5,7 @@
 // Calls that run Python code: __eq__ and __lt__ of items, iteration of arguments.
 #include "ext.h"
 
-static int allowed(view *v, uint8_t right, uint32_t tried) {
-  if (v->node == NULL) {
-    errors_stale(v);
-    return -1;
-  }
-  if (v->shape->bits & right)
-    return 0;
-  view_deny(v, tried, 0, NULL, 0, tried == THEUS_TRY_MUTATE ? "FrozenDeque" : "");
-  return -1;
-}
-
-static int readable(view *v) { return allowed(v, THEUS_MAY_READ, THEUS_TRY_ITERATE); }
-static int writable(view *v) { return allowed(v, THEUS_MAY_WRITE, THEUS_TRY_MUTATE); }
+static int writable(view *v) { return view_writable(v, "FrozenDeque"); }
 
 static uint32_t structure_of(node *n) { return n->pending == NULL ? 0 : n->pending->structure; }
 
@@ -70,7 +58,7 @@ typedef struct {
 
 static PyObject *iterate(PyObject *op) {
   view *v = (view *)op;
-  if (readable(v) < 0)
+  if (view_readable(v) < 0)
     return NULL;
   deque_cursor at;
   if (deque_start(STATE(v), v->node, &at) < 0)
@@ -155,7 +143,7 @@ PyObject *deque_shallow(view *v) {
 }
 
 static Py_ssize_t deque_length(PyObject *op) {
-  return readable((view *)op) < 0 ? -1 : deque_len(((view *)op)->node);
+  return view_readable((view *)op) < 0 ? -1 : deque_len(((view *)op)->node);
 }
 
 static PyObject *deque_item(PyObject *op, Py_ssize_t i) { return element((view *)op, i); }
@@ -182,7 +170,7 @@ static int deque_contains(PyObject *op, PyObject *value) {
 static PyObject *deque_index(PyObject *op, PyObject *args) {
   PyObject *value;
   Py_ssize_t start = 0, stop = PY_SSIZE_T_MAX;
-  if (!PyArg_ParseTuple(args, "O|nn:index", &value, &start, &stop) || readable((view *)op) < 0)
+  if (!PyArg_ParseTuple(args, "O|nn:index", &value, &start, &stop) || view_readable((view *)op) < 0)
     return NULL;
   Py_ssize_t n = deque_len(((view *)op)->node);
   start = start < 0 ? (start + n < 0 ? 0 : start + n) : start;
@@ -270,7 +258,7 @@ static PyObject *deque_repeat(PyObject *op, Py_ssize_t n) {
 static PyObject *get_maxlen(PyObject *op, void *unused) {
   (void)unused;
   view *v = (view *)op;
-  return readable(v) < 0 ? NULL : base_maxlen(STATE(v), v->node->target);
+  return view_readable(v) < 0 ? NULL : base_maxlen(STATE(v), v->node->target);
 }
 
 // ---- writing --------------------------------------------------------------------------------------

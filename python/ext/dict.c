@@ -7,19 +7,7 @@
 // Calls that run Python code: __hash__ and __eq__ of keys and values, iteration of arguments.
 #include "ext.h"
 
-static int allowed(view *v, uint8_t right, uint32_t tried) {
-  if (v->node == NULL) {
-    errors_stale(v);
-    return -1;
-  }
-  if (v->shape->bits & right)
-    return 0;
-  view_deny(v, tried, 0, NULL, 0, tried == THEUS_TRY_MUTATE ? "FrozenDict" : "");
-  return -1;
-}
-
-static int readable(view *v) { return allowed(v, THEUS_MAY_READ, THEUS_TRY_ITERATE); }
-static int writable(view *v) { return allowed(v, THEUS_MAY_WRITE, THEUS_TRY_MUTATE); }
+static int writable(view *v) { return view_writable(v, "FrozenDict"); }
 
 // 1 and *value new (wrapped), 0 if the key is missing, -1.
 int dict_value(view *v, PyObject *given_key, PyObject **value) {
@@ -115,7 +103,7 @@ typedef struct {
 static uint32_t structure_of(node *n) { return n->pending == NULL ? 0 : n->pending->structure; }
 
 static PyObject *iterate(view *v, what yields) {
-  if (readable(v) < 0)
+  if (view_readable(v) < 0)
     return NULL;
   dict_iterator *it = PyObject_GC_New(dict_iterator, STATE(v)->dict_iter);
   if (it == NULL)
@@ -220,7 +208,7 @@ PyObject *dict_shallow(view *v) {
 }
 
 static Py_ssize_t dict_length(PyObject *op) {
-  return readable((view *)op) < 0 ? -1 : dict_len(((view *)op)->node);
+  return view_readable((view *)op) < 0 ? -1 : dict_len(((view *)op)->node);
 }
 
 static PyObject *dict_subscript(PyObject *op, PyObject *key) {
@@ -259,7 +247,7 @@ static PyObject *dict_reversed(PyObject *op, PyObject *unused) {
 }
 
 static PyObject *live_view(PyObject *op, PyObject *type) {
-  return readable((view *)op) < 0 ? NULL : PyObject_CallOneArg(type, op);
+  return view_readable((view *)op) < 0 ? NULL : PyObject_CallOneArg(type, op);
 }
 
 static PyObject *dict_keys(PyObject *op, PyObject *unused) {

@@ -543,6 +543,10 @@ PyObject *view_get_class(PyObject *self, void *unused);
 // Denials: always return NULL. key is the segment below v, NULL for v itself.
 void *view_deny(view *v, uint32_t tried, uint8_t segment, PyObject *key, Py_ssize_t index,
                 const char *detail);
+// Whether the whole container may be read, or changed: 0, or -1 with the denial. frozen: what the
+// refusal calls a view that is only an input.
+int view_readable(view *v);
+int view_writable(view *v, const char *frozen);
 PyObject *view_path(view *v, uint8_t segment, PyObject *key, Py_ssize_t index); // new str
 int view_log(view *v, shape *s, uint16_t op, uint8_t segment, PyObject *key, Py_ssize_t index,
              PyObject *value, PyObject *old); // record + DeltaEntry if someone listens

@@ -7,27 +7,7 @@
 // Calls that run Python code: __eq__ and __lt__ of elements, iteration of arguments, sort keys.
 #include "ext.h"
 
-static int readable(view *v) {
-  if (v->node == NULL) {
-    errors_stale(v);
-    return -1;
-  }
-  if (v->shape->bits & THEUS_MAY_READ)
-    return 0;
-  view_deny(v, THEUS_TRY_ITERATE, 0, NULL, 0, "");
-  return -1;
-}
-
-static int writable(view *v) {
-  if (v->node == NULL) {
-    errors_stale(v);
-    return -1;
-  }
-  if (v->shape->bits & THEUS_MAY_WRITE)
-    return 0;
-  view_deny(v, THEUS_TRY_MUTATE, 0, NULL, 0, "FrozenList");
-  return -1;
-}
+static int writable(view *v) { return view_writable(v, "FrozenList"); }
 
 static PyObject *element(view *v, Py_ssize_t i) {
   VIEW_CHECK(v);
@@ -45,7 +25,7 @@ static PyObject *element(view *v, Py_ssize_t i) {
 }
 
 PyObject *list_shallow(view *v) {
-  if (readable(v) < 0)
+  if (view_readable(v) < 0)
     return NULL;
   Py_ssize_t n = list_len(v->node);
   PyObject *list = PyList_New(n);
@@ -83,7 +63,7 @@ static int log_op(view *v, uint16_t op, Py_ssize_t index, PyObject *value, PyObj
 // ---- reading --------------------------------------------------------------------------------------
 
 static Py_ssize_t list_length(PyObject *op) {
-  return readable((view *)op) < 0 ? -1 : list_len(((view *)op)->node);
+  return view_readable((view *)op) < 0 ? -1 : list_len(((view *)op)->node);
 }
 
 // Resolves an index object; counts negative ones from the end. 0, or -1 with IndexError.
@@ -122,7 +102,7 @@ static int equals(PyObject *a, PyObject *b) { return PyObject_RichCompareBool(a,
 
 // Position of the first element equal to value from start on, -1 if none, -2 on error.
 static Py_ssize_t search(view *v, PyObject *value, Py_ssize_t start, Py_ssize_t stop) {
-  if (readable(v) < 0)
+  if (view_readable(v) < 0)
     return -2;
   for (Py_ssize_t i = start; i < stop && i < list_len(v->node); i++) {
     PyObject *item = element(v, i);
@@ -146,7 +126,7 @@ static int list_contains(PyObject *op, PyObject *value) {
 static PyObject *list_index(PyObject *op, PyObject *args) {
   PyObject *value;
   Py_ssize_t start = 0, stop = PY_SSIZE_T_MAX;
-  if (!PyArg_ParseTuple(args, "O|nn:index", &value, &start, &stop) || readable((view *)op) < 0)
+  if (!PyArg_ParseTuple(args, "O|nn:index", &value, &start, &stop) || view_readable((view *)op) < 0)
     return NULL;
   Py_ssize_t n = list_len(((view *)op)->node);
   start = start < 0 ? (start + n < 0 ? 0 : start + n) : start;
@@ -497,7 +477,7 @@ typedef struct {
 
 static PyObject *list_iter(PyObject *op) {
   view *v = (view *)op;
-  if (readable(v) < 0)
+  if (view_readable(v) < 0)
     return NULL;
   list_iterator *it = PyObject_GC_New(list_iterator, STATE(v)->list_iter);
   if (it == NULL)

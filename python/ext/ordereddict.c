@@ -5,16 +5,7 @@
 // Calls that run Python code: __hash__ and __eq__ of keys and values.
 #include "ext.h"
 
-static int writable(view *v) {
-  if (v->node == NULL) {
-    errors_stale(v);
-    return -1;
-  }
-  if (v->shape->bits & THEUS_MAY_WRITE)
-    return 0;
-  view_deny(v, THEUS_TRY_MUTATE, 0, NULL, 0, "FrozenOrderedDict");
-  return -1;
-}
+static int writable(view *v) { return view_writable(v, "FrozenOrderedDict"); }
 
 static int set_first(view *v, PyObject *key, PyObject *value) {
   core *c = v->scope->core;

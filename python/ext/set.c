@@ -6,19 +6,7 @@
 // Calls that run Python code: __hash__ and __eq__ of elements, iteration of arguments.
 #include "ext.h"
 
-static int allowed(view *v, uint8_t right, uint32_t tried) {
-  if (v->node == NULL) {
-    errors_stale(v);
-    return -1;
-  }
-  if (v->shape->bits & right)
-    return 0;
-  view_deny(v, tried, 0, NULL, 0, tried == THEUS_TRY_MUTATE ? "FrozenSet" : "");
-  return -1;
-}
-
-static int readable(view *v) { return allowed(v, THEUS_MAY_READ, THEUS_TRY_ITERATE); }
-static int writable(view *v) { return allowed(v, THEUS_MAY_WRITE, THEUS_TRY_MUTATE); }
+static int writable(view *v) { return view_writable(v, "FrozenSet"); }
 
 static PyObject *wrap_element(view *v, PyObject *element) {
   shape *s = shape_item(v->scope->engine, v->shape, element);
@@ -27,7 +15,7 @@ static PyObject *wrap_element(view *v, PyObject *element) {
 
 // New list of wrapped elements.
 static PyObject *wrapped_elements(view *v) {
-  if (readable(v) < 0)
+  if (view_readable(v) < 0)
     return NULL;
   PyObject *elements = set_elements(v->scope->core, v->node);
   for (Py_ssize_t i = 0; elements != NULL && i < PyList_GET_SIZE(elements); i++) {
@@ -75,12 +63,12 @@ static int change(view *v, PyObject *given, int direction) {
 // ---- reading --------------------------------------------------------------------------------------
 
 static Py_ssize_t set_length(PyObject *op) {
-  return readable((view *)op) < 0 ? -1 : set_len(((view *)op)->node);
+  return view_readable((view *)op) < 0 ? -1 : set_len(((view *)op)->node);
 }
 
 static int set_has(PyObject *op, PyObject *given) {
   view *v = (view *)op;
-  PyObject *element = readable(v) < 0 ? NULL : unwrap_key(v, given);
+  PyObject *element = view_readable(v) < 0 ? NULL : unwrap_key(v, given);
   int there = element == NULL ? -1 : set_contains(v->scope->core, v->node, element);
   Py_XDECREF(element);
   return there;

@@ -313,6 +313,23 @@ void *view_deny(view *v, uint32_t tried, uint8_t segment, PyObject *key, Py_ssiz
   return NULL;
 }
 
+static int allowed(view *v, uint8_t right, uint32_t tried, const char *detail) {
+  if (v->node == NULL) {
+    errors_stale(v);
+    return -1;
+  }
+  if (v->shape->bits & right)
+    return 0;
+  view_deny(v, tried, 0, NULL, 0, detail);
+  return -1;
+}
+
+int view_readable(view *v) { return allowed(v, THEUS_MAY_READ, THEUS_TRY_ITERATE, ""); }
+
+int view_writable(view *v, const char *frozen) {
+  return allowed(v, THEUS_MAY_WRITE, THEUS_TRY_MUTATE, frozen);
+}
+
 PyObject *view_path(view *v, uint8_t segment, PyObject *key, Py_ssize_t index) {
   VIEW_CHECK(v);
   engine *e = (engine *)Py_NewRef((PyObject *)v->scope->engine); // spelling a key runs user code
