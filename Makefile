@@ -54,13 +54,15 @@ missing = { echo 'make: Theus needs $(1).' >&2; exit 1; }
 test: check test-go test-abi test-py test-pythons ## Run everything below but test-deep, test-asan and fuzz; CI runs this
 
 .PHONY: check
-check: build ## Static checks: format, vet, staticcheck, ruff, mypy, C warnings as errors
+check: build ## Static checks: format, vet, staticcheck, ruff, types and stubs, C warnings as errors
 	gofmt -d core capi
 	go vet $(CORE) $(CAPI)
 	go tool staticcheck $(CORE) $(CAPI)
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
 	$(PY) -m mypy
+	$(PY) -m mypy.stubtest theus --concise --mypy-config-file pyproject.toml --allowlist python/tests/typing/stubtest.txt
+	$(PY) -m pyright --project python/tests/typing --pythonpath $(PY)
 	gcc -std=c11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -x c capi/theus.h
 	CFLAGS=-Werror $(PY) setup.py --quiet build_ext --build-lib build/check --build-temp build/check
 

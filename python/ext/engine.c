@@ -454,6 +454,7 @@ static void edit_dealloc(PyObject *op) {
 static PyMethodDef edit_methods[] = {
     {"__enter__", edit_enter, METH_NOARGS, "Begin; returns a context that may be read and written."},
     {"__exit__", METHOD(edit_exit), METH_FASTCALL, "Commit, or roll back after an exception."},
+    {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, NULL},
     {0},
 };
 
@@ -486,17 +487,18 @@ static PyMethodDef engine_methods[] = {
     {"_audit_stopped", audit_stopped, METH_NOARGS, NULL},
     {"_audit_log", audit_log, METH_VARARGS, NULL},
     {"execute_process", METHOD(engine_execute), METH_FASTCALL | METH_KEYWORDS,
-     "execute_process(process_name, /, **kwargs)\n--\n\nRun a process and return its value."},
+     "execute_process($self, process_name, /, **kwargs)\n--\n\nRun a process and return its value."},
     {"run_process", METHOD(engine_execute), METH_FASTCALL | METH_KEYWORDS,
-     "run_process(name, /, **kwargs)\n--\n\nRun a process and return its value."},
+     "run_process($self, name, /, **kwargs)\n--\n\nRun a process and return its value."},
     {"get_process", engine_get_process, METH_O,
-     "get_process(name, /)\n--\n\nThe registered function. Raises KeyError for an unknown name."},
+     "get_process($self, name, /)\n--\n\nThe registered function. Raises KeyError for an unknown name."},
     {"edit", engine_edit, METH_NOARGS,
-     "edit()\n--\n\nA block in which the whole context may be read and written; commits at its end,\n"
+     "edit($self, /)\n--\n\nA block in which the whole context may be read and written; commits at its end,\n"
      "rolls back on an exception."},
     {"on_commit", engine_on_commit, METH_O,
-     "on_commit(listener, /)\n--\n\nCall listener with each commit, after it is visible."},
-    {"close", engine_close, METH_NOARGS, "close()\n--\n\nEnd the engine; it refuses further work."},
+     "on_commit($self, listener, /)\n--\n\nCall listener with each commit, after it is visible."},
+    {"close", engine_close, METH_NOARGS, "close($self, /)\n--\n\nEnd the engine; it refuses further work."},
+    {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, NULL},
     {0},
 };
 

@@ -414,7 +414,7 @@ static PyObject *get_freed(PyObject *op, void *unused) {
 
 static PyMethodDef memory_methods[] = {
     {"free", memory_free, METH_NOARGS,
-     "free()\n--\n\nGive the memory back now. Raises BufferError while a view of it lives."},
+     "free($self, /)\n--\n\nGive the memory back now. Raises BufferError while a view of it lives."},
     {"_resize", memory_resize, METH_O, NULL},
     {"__dlpack__", METHOD(memory_dlpack), METH_VARARGS | METH_KEYWORDS, "The memory as a tensor."},
     {"__dlpack_device__", memory_dlpack_device, METH_NOARGS, "Where it lies: (1, 0), the CPU."},

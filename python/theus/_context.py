@@ -7,6 +7,7 @@ from inspect import get_annotations
 from types import MemberDescriptorType
 from typing import Any, ClassVar
 
+from theus._typing import HasDomain, Layer_co
 from theus.guards import ContextLoggerAdapter
 from theus.locks import LockManager
 from theus.zones import ContextZone, resolve_zone
@@ -104,7 +105,7 @@ class BaseSystemContext(LockedContextMixin):
     domain_ctx: Any
 
     @property
-    def domain(self) -> Any:
+    def domain(self: HasDomain[Layer_co]) -> Layer_co:
         """The short spelling of ``domain_ctx``; ``global`` is a keyword, so it has none."""
         return self.domain_ctx
 

@@ -16,6 +16,7 @@ from theus._recipe import AuditRecipe, ConfigFactory
 from theus._report import HeavyReport, heavy_report
 from theus._scan import decorated, import_tree
 from theus._table import default_table
+from theus._typing import Root
 from theus.errors import (
     ConfigError,
     ContractViolationError,
@@ -28,7 +29,7 @@ from theus.locks import LockManager
 _log = logging.getLogger("TheusEngine")
 
 
-class TheusEngine(_kernel.Engine):
+class TheusEngine(_kernel.Engine[Root]):
     """Runs processes on a context, each within its contract.
 
     Args:
@@ -45,6 +46,9 @@ class TheusEngine(_kernel.Engine):
             which the engine provides; strict_mode is no bool, audit_recipe no AuditRecipe.
         ConfigError: a variable holds neither of 1/true/yes/on and 0/false/no/off; the recipe is
             malformed, and the text lists every mistake.
+
+    To a type checker an engine is generic in its root: ``TheusEngine[System]`` has an ``edit()``
+    that gives a ``System``, and so does the engine that ``TheusEngine(System(...))`` makes.
 
     An engine is a context manager; leaving it closes the engine and unlocks the context. Any
     number of threads may use it, and a process may call its engine.
@@ -74,7 +78,7 @@ class TheusEngine(_kernel.Engine):
 
     def __init__(
         self,
-        system_ctx: object,
+        system_ctx: Root,
         strict_mode: bool | None = None,
         audit_recipe: AuditRecipe | None = None,
     ) -> None:
@@ -243,5 +247,6 @@ class TheusEngine(_kernel.Engine):
 
     def _lockable(self) -> list[LockedContextMixin]:
         """The root and its layers, as far as they can carry a lock."""
-        parts = (self.ctx, self.ctx.global_ctx, self.ctx.domain_ctx)
+        root: Any = self.ctx
+        parts = (root, root.global_ctx, root.domain_ctx)
         return [part for part in parts if isinstance(part, LockedContextMixin)]

@@ -1,5 +1,5 @@
 """What a commit consists of: the types behind ``engine.on_commit``; the engine makes them."""
 
-from theus._kernel import DeltaEntry, Transaction
+from theus._kernel import Commit, DeltaEntry, Transaction
 
-__all__ = ["DeltaEntry", "Transaction"]
+__all__ = ["Commit", "DeltaEntry", "Transaction"]

@@ -6,7 +6,7 @@ from typing import Any, assert_type
 
 import theus
 from theus.contracts import ProcessContract
-from theus.delta import DeltaEntry
+from theus.delta import Commit, DeltaEntry
 from theus.interfaces import IEngine
 from theus.locks import LockManager
 from theus.zones import ContextZone, resolve_zone
@@ -43,7 +43,7 @@ theus.process(inputs=[], outputs=[], errors=[int])  # type: ignore[list-item]
 
 engine = theus.TheusEngine(System(None, Domain()), strict_mode=True)
 theus.TheusEngine(System(None, Domain()), strict_mode="no")  # type: ignore[arg-type]
-assert_type(engine.ctx, Any)
+assert_type(engine.ctx, System)
 assert_type(engine.strict_mode, bool)
 assert_type(engine.version, int)
 assert_type(engine.lock_manager, LockManager)
@@ -55,16 +55,17 @@ engine.register_process(debit, "debit")  # type: ignore[arg-type]
 engine.scan_and_register("processes")
 
 with engine.edit() as ctx:
-    assert_type(ctx, Any)
+    assert_type(ctx, System)
+    assert_type(ctx.domain, Domain)
 
 with theus.TheusEngine(System(None, Domain())) as entered:
-    assert_type(entered, theus.TheusEngine)
+    assert_type(entered, theus.TheusEngine[System])
 
 
 @engine.on_commit
-def seen(commit: Any) -> None:
+def seen(commit: Commit) -> None:
     """A listener comes back as it is."""
-    assert_type(commit.writes, Any)
+    assert_type(commit.writes, tuple[DeltaEntry, ...])
 
 
 def written(entries: tuple[DeltaEntry, ...]) -> list[str]:
