@@ -483,7 +483,7 @@ def test_the_surface_of_an_engine() -> None:
     public = {name for name in dir(TheusEngine) if not name.startswith("_")}
     assert public == {
         "audit_log", "close", "ctx", "edit", "execute_process", "get_process", "heavy_report",
-        "on_commit", "register_process", "reload_audit", "reset_interlock", "run_process",
+        "matrix", "on_commit", "register_process", "reload_audit", "reset_interlock", "run_process",
         "scan_and_register", "strict_mode", "version",
     }  # fmt: skip
     with pytest.raises(AttributeError):

@@ -1,5 +1,6 @@
 """Theus runs functions on shared state, each held to what it declares."""
 
+from theus._binding import In, Out, Ref
 from theus._context import BaseDomainContext, BaseGlobalContext, BaseSystemContext
 from theus._engine import TheusEngine
 from theus._explain import explain
@@ -47,10 +48,13 @@ __all__ = [
     "EngineClosedError",
     "ForkedKernelError",
     "FrozenInputError",
+    "In",
     "KernelPanic",
     "LockViolationError",
     "NestingLimitError",
+    "Out",
     "POPEngine",
+    "Ref",
     "ScanError",
     "StaleViewError",
     "TheusEngine",

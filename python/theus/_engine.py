@@ -9,8 +9,10 @@ from typing import Any, Self
 
 from theus import _kernel
 from theus._audit import AuditLog, tell
+from theus._binding import bound
 from theus._checks import check_root, resolve_mode
 from theus._context import LockedContextMixin
+from theus._matrix import ContractMatrix, contract_matrix
 from theus._process import ProcessContract, checked_contract
 from theus._recipe import AuditRecipe, ConfigFactory
 from theus._report import HeavyReport, heavy_report
@@ -96,6 +98,7 @@ class TheusEngine(_kernel.Engine[Root]):
             self._audit_load(*audit_recipe._wording())
         elif audit_recipe is not None:
             _log.warning("an audit recipe has no effect in training mode: nothing is judged")
+        self._contracts: dict[str, ProcessContract] = {}
         self._taken: dict[str, Callable[..., Any]] = {}  # what came from the default table
         self.lock_manager = LockManager(strict)
         for part in self._lockable():
@@ -119,13 +122,27 @@ class TheusEngine(_kernel.Engine[Root]):
         contract = ProcessContract([], []) if bare else checked_contract(name, func)
         self._register(
             name,
-            func,
+            bound(name, func),
             contract.inputs,
             contract.outputs,
             len(contract.side_effects),
             contract.errors,
         )
+        self._contracts[name] = contract
         self._taken.pop(name, None)
+
+    def get_process(self, name: str, /) -> Callable[..., Any]:
+        """The registered function. Raises UnknownProcessError, a KeyError, for an unknown name."""
+        func = super().get_process(name)
+        return getattr(func, "_pop_bound", func)
+
+    def matrix(self) -> ContractMatrix:
+        """Show which process may read or write which path: the contracts as one table.
+
+        It prints as text, and in a notebook as a table; see ``theus.contracts.ContractMatrix``.
+        Only what is registered is in it; a process from the default table is from its first run.
+        """
+        return contract_matrix(self._contracts)
 
     def scan_and_register(self, package_path: str | os.PathLike[str]) -> None:
         """Import every ``*.py`` below a folder and register its decorated functions.

@@ -2,10 +2,12 @@
 
 import builtins
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias, TypeGuard, TypeVar, cast
+from typing import Any, TypeAlias, TypeGuard, TypeVar, cast, overload
 
+from theus import _kernel
+from theus._binding import marks_of
 from theus._table import default_table
 from theus.errors import ContractDefinitionError, TheusError
 
@@ -30,13 +32,57 @@ class ProcessContract:
     side_effects: list[str] = field(default_factory=list)
     errors: list[type[BaseException] | str] = field(default_factory=list)
 
+    def merge(self, *others: "ProcessContract") -> "ProcessContract":
+        """Make one contract that allows what this one and the others allow.
 
+        Each path stands there once, however it is spelled, and an output is not an input as well.
+        Nothing is made wider: no parent is granted for its parts.
+
+        Raises:
+            TypeError: one of the others is no contract.
+            ValueError: an entry is no path.
+
+        >>> prices = ProcessContract(["domain.prices"], [])
+        >>> books = ProcessContract(["domain.rate"], ["domain.books"], errors=[KeyError])
+        >>> prices.merge(books, ProcessContract(["domain_ctx.books"], []))
+        ProcessContract(inputs=['domain.prices', 'domain.rate'], outputs=['domain.books'], \
+side_effects=[], errors=[<class 'KeyError'>])
+        """
+        for each in others:
+            if not isinstance(each, ProcessContract):
+                raise TypeError(f"merge takes contracts, not {each!r}")
+        parts = (self, *others)
+        outputs = _first_of_each(path for each in parts for path in each.outputs)
+        inputs = _first_of_each(path for each in parts for path in each.inputs)
+        return ProcessContract(
+            [path for canonical, path in inputs.items() if canonical not in outputs],
+            list(outputs.values()),
+            list(dict.fromkeys(entry for each in parts for entry in each.side_effects)),
+            list(dict.fromkeys(entry for each in parts for entry in each.errors)),
+        )
+
+
+@overload
+def process(func: F, /) -> F: ...
+@overload
+def process(contract: ProcessContract, /) -> Callable[[F], F]: ...
+@overload
+def process(
+    *, side_effects: Paths | None = None, errors: Errors | None = None
+) -> Callable[[F], F]: ...
+@overload
 def process(
     inputs: Paths,
     outputs: Paths,
     side_effects: Paths | None = None,
     errors: Errors | None = None,
-) -> Callable[[F], F]:
+) -> Callable[[F], F]: ...
+def process(
+    inputs: Any = None,
+    outputs: Any = None,
+    side_effects: Any = None,
+    errors: Any = None,
+) -> Any:
     """Put a contract beside the function it binds.
 
     The function itself comes back, with the attribute ``_pop_contract``: called directly with a
@@ -49,24 +95,76 @@ def process(
         side_effects: what it does outside the context; a process that has any is not run twice.
         errors: exception classes, or their names, that reach the caller unchanged.
 
-    The entries are checked when an engine registers the function. Raises nothing itself.
+    Instead of the lists a ProcessContract may be given. A function with parameters annotated by
+    ``In``, ``Out`` and ``Ref`` declares the paths there: ``@process`` alone is enough, and lists
+    that are given besides add to them.
+
+    The entries are checked when an engine registers the function.
+
+    Raises:
+        TypeError: inputs or outputs are missing, and no parameter is marked.
+        ContractDefinitionError: a mark cannot be understood.
 
     >>> @process(inputs=["domain.rate"], outputs=["domain.balance"], errors=[OverflowError])
     ... def add_interest(ctx):
     ...     ctx.domain.balance += ctx.domain.balance * ctx.domain.rate
     >>> add_interest._pop_contract.outputs
     ['domain.balance']
+
+    >>> from theus import In, Ref
+    >>> @process
+    ... def settle(rate: In["domain.rate"], balance: Ref["domain.balance"]):
+    ...     balance.value *= 1 + rate
+    >>> settle._pop_contract.inputs, settle._pop_contract.outputs
+    (['domain.rate'], ['domain.balance'])
     """
-
-    def bind(func: F) -> F:
-        contract = ProcessContract(
-            _as_list(inputs), _as_list(outputs), _as_list(side_effects), _as_list(errors)
+    given: Any = (inputs, outputs, side_effects, errors)
+    if isinstance(inputs, ProcessContract):
+        if outputs is not None or side_effects is not None or errors is not None:
+            raise TypeError("process() takes a contract, or its parts, not both; merge them first")
+        given = (inputs.inputs, inputs.outputs, inputs.side_effects, inputs.errors)
+    elif inspect.isroutine(inputs):
+        return _bind(cast("Any", inputs), (None, None, None, None))
+    elif (inputs is None) != (outputs is None):
+        raise TypeError(
+            f"process() misses its {'inputs' if inputs is None else 'outputs'}\n"
+            f"  fix:  write both lists; one that is empty is []"
         )
-        cast("Any", func)._pop_contract = contract
-        default_table.add(func)
-        return func
+    return lambda func: _bind(func, given)
 
-    return bind
+
+def _bind(func: F, given: tuple[Any, Any, Any, Any]) -> F:
+    """Leave the contract on func, made of the lists that were given and of its marks."""
+    inputs, outputs, side_effects, errors = given
+    marks = marks_of(func)
+    missing = [name for name, list_ in (("inputs", inputs), ("outputs", outputs)) if list_ is None]
+    if missing and not marks:
+        name = getattr(func, "__name__", "it")
+        raise TypeError(
+            f"process {name!r} declares no {' and no '.join(missing)}\n"
+            f"  fix:  write @process(inputs=[...], outputs=[...]), or annotate its parameters:"
+            f' {name}(rate: In["domain.rate"])'
+        )
+    contract: Any = ProcessContract(
+        _as_list(inputs), _as_list(outputs), _as_list(side_effects), _as_list(errors)
+    )
+    for mark in marks.values():
+        paths = contract.inputs if mark.kind == "In" else contract.outputs
+        if isinstance(paths, list) and mark.path not in paths:
+            paths.append(mark.path)
+    cast("Any", func)._pop_contract = contract
+    if marks:
+        cast("Any", func)._pop_marks = marks
+    default_table.add(func)
+    return func
+
+
+def _first_of_each(paths: Iterable[str]) -> dict[str, str]:
+    """Paths by what they mean, each as it was spelled first."""
+    found: dict[str, str] = {}
+    for path in paths:
+        found.setdefault(_kernel.canonical(path), path)
+    return found
 
 
 def checked_contract(name: str, func: Callable[..., Any]) -> ProcessContract:

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, assert_type
+from typing import Annotated, Any, assert_type
 
 import theus
-from theus.contracts import ProcessContract
+from theus.contracts import ContractMatrix, ProcessContract, Reference
 from theus.delta import Commit, DeltaEntry
 from theus.interfaces import IEngine
 from theus.locks import LockManager
@@ -37,9 +37,26 @@ def debit(ctx: System, amount: int) -> int:
 
 assert_type(debit(System(None, Domain()), amount=1), int)
 
-theus.process(inputs="domain.balance", outputs=[])  # type: ignore[arg-type]
-theus.process(inputs=[])  # type: ignore[call-arg]
+theus.process(inputs="domain.balance", outputs=[])  # type: ignore[call-overload]
+theus.process(inputs=[])  # type: ignore[call-overload]
 theus.process(inputs=[], outputs=[], errors=[int])  # type: ignore[list-item]
+
+
+@theus.process
+def settle(
+    rate: Annotated[float, theus.In["domain.rate"]],
+    balance: Annotated[Reference[float], theus.Ref["domain.balance"]],
+    log: Annotated[list[str], theus.Out["domain.log"]],
+) -> float:
+    """Parameters have the types of what they stand for."""
+    balance.value *= 1 + rate
+    log.append("settled")
+    assert_type(balance.value, float)
+    return rate
+
+
+assert_type(settle(0.1, Reference.of(1.0), []), float)
+assert_type(ProcessContract([], []).merge(ProcessContract([], [])), ProcessContract)
 
 engine = theus.TheusEngine(System(None, Domain()), strict_mode=True)
 theus.TheusEngine(System(None, Domain()), strict_mode="no")  # type: ignore[arg-type]
@@ -78,6 +95,7 @@ assert_type(Domain().get_zone("sig_go"), ContextZone)
 assert_type(Domain().to_dict(exclude_zones=[ContextZone.META]), dict[str, Any])
 assert_type(ProcessContract([], []).errors, list[type[BaseException] | str])
 assert_type(theus.plain([1]), Any)
+assert_type(engine.matrix(), ContractMatrix)
 assert_type(theus.__version__, str)
 
 
