@@ -120,6 +120,10 @@ demo: build ## Train an agent on the kernel; DEMO=bank replays 100,000 transfers
 bench: build gopy ## Measure, as ratios against plain Python
 	set -e; for file in benchmarks/bench_*.py; do $(PY) $$file; done
 
+.PHONY: bench-check
+bench-check: build ## Count instructions, crossings and allocations; fail if one grew past its budget
+	$(PY) benchmarks/bench_count.py --check
+
 .PHONY: gopy
 gopy: build/gopy/.ready ## Generate the second binding of the kernel, the oracle of test_gopy.py
 

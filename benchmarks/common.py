@@ -19,6 +19,9 @@ from typing import Any
 
 ROUNDS = 31
 
+clock: Callable[[], int] = perf_counter_ns
+"""What loops compiled from now on ask before and after. Something else may be counted than time."""
+
 Side = Callable[[int], int]
 """Does its work n times and returns the nanoseconds that took."""
 
@@ -44,6 +47,21 @@ class Result:
         if self.goal is None:
             return ""
         return "ok" if self.ratio <= self.goal else "missed"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One question: a pair, and how many operations make a round of it."""
+
+    what: str
+    against: str
+    pair: Pair
+    n: int
+    goal: float | None = None
+
+    def measure(self) -> Result:
+        """Measure the pair, as a loop and bare."""
+        return compare(self.what, self.against, self.pair, self.n, self.goal)
 
 
 def compare(what: str, against: str, pair: Pair, n: int, goal: float | None = None) -> Result:
@@ -87,7 +105,7 @@ def loop(statement: str, setup: str = "pass", unroll: int = 1, /, **names: Any) 
         *[f"        {statement}"] * unroll,
         "    return clock() - start",
     ]
-    scope: dict[str, Any] = {"clock": perf_counter_ns, **names}
+    scope: dict[str, Any] = {"clock": clock, **names}
     exec("\n".join(lines), scope)
     return scope["timed"]
 
