@@ -76,12 +76,14 @@ def cases() -> Iterator[Result]:
         for i in range(5)
         for condition, limit in (("min", -1), ("max", 100))
     ]
+    across = [RuleSpec("", "check", "domain.n0 + domain.n1 <= 100", "B")]
     arguments = [RuleSpec("minutes", "min", 1, "B"), RuleSpec("minutes", "max", 30, "B")]
     yield cost("rules of another process only", ProcessRecipe("other", [], ten))
     yield cost("ten rules on ten scalar outputs", ProcessRecipe("work", [], ten))
     yield cost("ten rules on five scalar outputs", ProcessRecipe("work", [], ranges))
     yield cost("one rule on a scalar output", ProcessRecipe("work", [], ten[:1]))
     yield cost("two rules on an argument", ProcessRecipe("work", arguments))
+    yield cost("one check of two fields", ProcessRecipe("work", [], across))
 
 
 def main() -> None:

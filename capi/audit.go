@@ -9,6 +9,7 @@ import (
 	"unsafe"
 
 	"github.com/theus-project/theus/core/audit"
+	"github.com/theus-project/theus/core/check"
 	"github.com/theus-project/theus/core/engine"
 	"github.com/theus-project/theus/core/path"
 	"github.com/theus-project/theus/core/registry"
@@ -23,7 +24,7 @@ func toRecipe(in C.theus_recipe_in) (r engine.Recipe, err error) {
 		return r, err
 	}
 	text, err := borrow(in.text)
-	r.Text, r.Built = []byte(text), in.built != 0
+	r.Text, r.Built, r.Checks = []byte(text), in.built != 0, check.Language{}
 	return r, err
 }
 
@@ -82,15 +83,23 @@ func toGate(gate C.uint32_t) audit.Gate { return audit.Gate(min(gate, 255)) }
 // toPlan lays a plan out in memory of C's.
 func toPlan(plan engine.AuditPlan) C.theus_plan {
 	out := C.theus_plan{generation: C.uint64_t(plan.Generation), root: toShape(plan.Root)}
-	if len(plan.Needs) == 0 {
-		return out
+	out.needs, out.storage = toNeeds(plan.Needs)
+	out.n_needs = C.size_t(len(plan.Needs))
+	return out
+}
+
+// toNeeds lays out what a host has to hand in.
+func toNeeds(list []audit.Need) (*C.theus_need, C.theus_storage) {
+	if len(list) == 0 {
+		return nil, nil
 	}
 	var p pack
-	room[C.theus_need](&p, len(plan.Needs))
-	for _, n := range plan.Needs {
+	room[C.theus_need](&p, len(list))
+	for _, n := range list {
 		room[C.theus_step](&p, len(n.Field.Steps))
+		roomKey(&p, n.Key)
 	}
-	for _, n := range plan.Needs {
+	for _, n := range list {
 		p.text(n.Field.Arg)
 		p.text(n.Field.String())
 		for k, s := range n.Field.Steps {
@@ -98,15 +107,20 @@ func toPlan(plan engine.AuditPlan) C.theus_plan {
 		}
 	}
 	block := p.alloc()
-	needs := take[C.theus_need](block, len(plan.Needs))
-	for i, n := range plan.Needs {
-		steps := take[C.theus_step](block, len(n.Field.Steps))
-		needs[i] = C.theus_need{steps: &steps[0], n_steps: C.size_t(len(steps)), ask: C.uint32_t(n.Ask)}
-		for k, s := range n.Field.Steps {
-			steps[k] = toStep(s)
+	needs := take[C.theus_need](block, len(list))
+	for i, n := range list {
+		needs[i] = C.theus_need{n_steps: C.size_t(len(n.Field.Steps)), ask: C.uint32_t(n.Ask)}
+		if steps := take[C.theus_step](block, len(n.Field.Steps)); len(steps) > 0 {
+			needs[i].steps = &steps[0]
+			for k, s := range n.Field.Steps {
+				steps[k] = toStep(s)
+			}
+		}
+		if n.Ask&audit.AskHas != 0 {
+			needs[i].key = putKey(block, n.Key)
 		}
 	}
-	for i, n := range plan.Needs {
+	for i, n := range list {
 		needs[i].argument = block.putText(n.Field.Arg)
 		needs[i].field = block.putText(n.Field.String())
 		steps := borrowed(needs[i].steps, needs[i].n_steps)
@@ -114,8 +128,7 @@ func toPlan(plan engine.AuditPlan) C.theus_plan {
 			steps[k].segment.text = block.putText(nameOf(s, k))
 		}
 	}
-	out.needs, out.n_needs, out.storage = &needs[0], C.size_t(len(needs)), C.theus_storage(block.start)
-	return out
+	return &needs[0], C.theus_storage(block.start)
 }
 
 // nameOf spells a step; the first of a field in the long way.
@@ -168,7 +181,8 @@ func theus_audit_judge(handle C.theus_engine, process C.theus_process, tx C.theu
 		if err != nil {
 			return err
 		}
-		*out = C.theus_judgement{events: C.uint32_t(j.Events)}
+		*out = C.theus_judgement{events: C.uint32_t(j.Events), n_needs: C.size_t(len(j.Needs))}
+		out.needs, out.storage = toNeeds(j.Needs)
 		if j.Stale {
 			out.stale = 1
 		}

@@ -28,7 +28,7 @@
 extern "C" {
 #endif
 
-#define THEUS_ABI_VERSION 2u
+#define THEUS_ABI_VERSION 3u
 
 // ---- values that cross -------------------------------------------------------------------------
 
@@ -301,10 +301,13 @@ enum {
   THEUS_NEED_ITEMS = 8,   // its elements, and theirs, if it is a list or dict
   THEUS_NEED_FINITE = 16, // of an array: whether all is finite
   THEUS_NEED_EXTREME = 32, // of an array: its least and greatest element
-  THEUS_NEED_LAYOUT = 64   // of an array: its lengths, the type and the size of its elements
+  THEUS_NEED_LAYOUT = 64,  // of an array: its lengths, the type and the size of its elements
+  THEUS_NEED_PLACE = 128,  // for a check: a scalar as it is; else kind, flags and length
+  THEUS_NEED_CONTENTS = 256, // for a check: the same, and what a container holds, told alike
+  THEUS_NEED_HAS = 512     // for a check: whether key is in it, as THEUS_VALUE_BOOL
 };
 
-// Segments of a field, besides THEUS_TEXT and THEUS_INT.
+// Segments of a field, besides THEUS_TEXT and THEUS_INT; and THEUS_ATTR, in a check: no item.
 enum {
   THEUS_NAME = 5, // the attribute of this name or, failing that, the item
   THEUS_ANY = 6   // every item or attribute: the value is THEUS_VALUE_EACH
@@ -321,6 +324,7 @@ typedef struct theus_need {
   theus_str field; // as messages spell it
   uint32_t ask; // THEUS_NEED_VALUE ...
   uint32_t reserved;
+  const struct theus_value *key; // THEUS_NEED_HAS: a scalar, or a LIST of such that is a tuple
 } theus_need;
 typedef struct theus_plan {
   uint64_t generation; // of the rules, for theus_audit_judge
@@ -347,10 +351,18 @@ enum {
   THEUS_VALUE_OBJECT = 12, // anything else: type, and length if it has one
   THEUS_VALUE_EACH = 13   // what wildcards found: items, each with its path
 };
-enum { THEUS_HAS_LENGTH = 1, THEUS_HAS_ITEMS = 2 };
+enum {
+  THEUS_HAS_LENGTH = 1, // length counts
+  THEUS_HAS_ITEMS = 2,  // items are all there are
+  // Where THEUS_NEED_PLACE or THEUS_NEED_CONTENTS was asked:
+  THEUS_IS_TRUE = 4,      // bool() of a container or object
+  THEUS_IS_TUPLE = 8,     // a LIST that is a tuple
+  THEUS_IS_SEQUENCE = 16, // a LIST that is neither list nor tuple
+  THEUS_IS_SET = 32       // an OBJECT that is a set; the elements are its items
+};
 typedef struct theus_value {
   uint32_t kind;  // THEUS_VALUE_ABSENT ...
-  uint32_t flags; // THEUS_HAS_LENGTH: length counts; THEUS_HAS_ITEMS: items are all there are
+  uint32_t flags; // THEUS_HAS_LENGTH ...
   int64_t number;
   double real;
   int64_t length;
@@ -366,6 +378,11 @@ typedef const theus_value *theus_values_in;
 typedef struct theus_judgement {
   uint32_t stale;  // 1: the rules were replaced, nothing was judged; fetch the plan again
   uint32_t events; // how many are new in the log
+  // What checks lack beside the values they were handed. If there is any, nothing was judged: judge
+  // again, with the values of these after those that were handed in.
+  const theus_need *needs;
+  size_t n_needs;
+  theus_storage storage; // owned; NULL means released or never filled
 } theus_judgement;
 
 // theus_recipe is a text that holds one.
@@ -642,15 +659,16 @@ extern theus_status theus_audit_plan(theus_engine engine, theus_process process,
                                      theus_plan *out, theus_error *err);
 
 // theus_audit_judge asks the rules of a gate about a run: that of tx or, if tx is 0, the one that
-// the host began under a lease. values are those of the needs of the plan, in their order; stamp is
-// copied to the events.
+// the host began under a lease. values are those of the needs of the plan, in their order, then those
+// of what it asked for besides; stamp is copied to the events.
 //
-// Returns THEUS_OK           *out says whether rules were asked; go on
+// Returns THEUS_OK           *out says whether rules were asked; go on, or hand in more
 //         THEUS_AUDIT_BLOCK, THEUS_AUDIT_INTERLOCK  a rule refuses; finish the transaction with
 //                            THEUS_REFUSED. There are new events
 //         THEUS_INVALID      a value is malformed, or tx is not one of the process
 //         THEUS_NOT_FOUND, THEUS_ENDED, THEUS_CLOSED, THEUS_POISONED
-// Owns:   borrows the values and the memory of arrays for the call.
+// Owns:   borrows the values and the memory of arrays for the call; out->storage, which
+//         theus_audit_release frees.
 // Thread: the thread of tx. It may hold no lock that others wait for, where arrays are large.
 extern theus_status theus_audit_judge(theus_engine engine, theus_process process, theus_tx tx,
                                       uint32_t gate, uint64_t generation, int64_t stamp,
@@ -683,7 +701,7 @@ extern theus_status theus_audit_stopped(theus_engine engine, uint32_t *stopped, 
 extern theus_status theus_audit_log(theus_engine engine, theus_audit_query_in query,
                                     theus_audit_events *out, theus_error *err);
 
-// theus_audit_release frees the storage of a plan, of events or of a description, and zeroes it.
+// theus_audit_release frees the storage of a plan, of a judgement, of events or of a description, and zeroes it.
 //
 // Returns nothing. What is NULL is left alone.
 // Owns:   frees *storage.

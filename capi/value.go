@@ -104,9 +104,9 @@ func toLarge(in *C.theus_value, deep int) (v audit.Value, err error) {
 			return v, err
 		}
 		if in.kind == C.THEUS_VALUE_MAP {
-			return audit.MapValue(items...), nil
+			return withForm(audit.MapValue(items...), in), nil
 		}
-		return audit.ListValue(items...), nil
+		return withForm(audit.ListValue(items...), in), nil
 	case C.THEUS_VALUE_ARRAY:
 		facts, err := toFacts(in)
 		if err != nil {
@@ -115,6 +115,13 @@ func toLarge(in *C.theus_value, deep int) (v audit.Value, err error) {
 		v = audit.ArrayValue(int64(in.length), facts)
 	case C.THEUS_VALUE_OBJECT:
 		v = audit.ObjectValue("object")
+		if in.flags&C.THEUS_HAS_ITEMS != 0 {
+			items, err := toValues(nil, in.items, in.n_items, deep+1)
+			if err != nil {
+				return v, err
+			}
+			v = v.WithItems(items...)
+		}
 	case C.THEUS_VALUE_EACH:
 		return toEach(in, deep)
 	default:
@@ -123,7 +130,21 @@ func toLarge(in *C.theus_value, deep int) (v audit.Value, err error) {
 	if in.flags&C.THEUS_HAS_LENGTH != 0 {
 		v = v.WithLen(int64(in.length))
 	}
-	return v, nil
+	return withForm(v, in), nil
+}
+
+// withForm says which container a value is, where the host was asked.
+func withForm(v audit.Value, in *C.theus_value) audit.Value {
+	form := audit.Plain
+	switch {
+	case in.flags&C.THEUS_IS_TUPLE != 0:
+		form = audit.Tuple
+	case in.flags&C.THEUS_IS_SEQUENCE != 0:
+		form = audit.Sequence
+	case in.flags&C.THEUS_IS_SET != 0:
+		form = audit.Set
+	}
+	return v.WithForm(form, in.flags&C.THEUS_IS_TRUE != 0)
 }
 
 func toEach(in *C.theus_value, deep int) (audit.Value, error) {

@@ -12,6 +12,7 @@
 //	audit        rules at the input and the output gate; levels, thresholds, interlock
 //	engine       runs processes: joins all of the above
 //	flux         workflows and conditions, checked as a whole and stepped; joined to nothing yet
+//	check        rules across fields: the conditions of flux in the recipes of audit
 //
 // The life of one call, seen from here:
 //

@@ -425,6 +425,39 @@ static void arrays(void) {
   free(large);
 }
 
+// A check asks for what is certain with the plan, and for the rest when it gets there.
+static void checks(void) {
+  theus_engine engine = open_engine();
+  theus_process p = process(engine, "p", NULL, "domain");
+  theus_recipe recipe = {str("r.yaml"), str("process_recipes: {p: {outputs: [{level: B, check: "
+                                            "\"domain.a > 1 and (2, 'x', 100000000000000000000) in domain.b\"}]}}"),
+                         0, 0};
+  theus_recipe bad = {str("r.yaml"), str("process_recipes: {p: {outputs: [{check: domain.a >}]}}"),
+                      0, 0};
+  theus_plan out = {0};
+  theus_judgement said = {0};
+  REFUSED(THEUS_CONFIG, "r.yaml:1:51: check: ", api->audit_load(engine, &bad, &err));
+  OK(api->audit_load(engine, &recipe, &err));
+  OK(api->audit_plan(engine, p, THEUS_GATE_OUTPUT, &out, &err));
+  CHECK(out.n_needs == 1 && out.needs[0].ask == THEUS_NEED_PLACE && same(out.needs[0].field, "domain_ctx.a"));
+  CHECK(out.needs[0].steps[1].segment.kind == THEUS_ATTR && out.needs[0].key == NULL);
+  theus_value values[2] = {{.kind = THEUS_VALUE_INT, .number = 5}};
+  OK(api->audit_judge(engine, p, 0, 1, out.generation, 1, values, 1, &said, &err));
+  CHECK(said.n_needs == 1 && said.events == 0 && said.needs[0].ask == THEUS_NEED_HAS);
+  const theus_value *key = said.needs[0].key;
+  CHECK(key->kind == THEUS_VALUE_LIST && key->n_items == 3 && key->items[0].number == 2);
+  CHECK(same(key->items[1].text, "x") && same(key->items[2].text, "100000000000000000000"));
+  api->audit_release(&said.storage);
+  values[1] = (theus_value){.kind = THEUS_VALUE_BOOL, .number = 1};
+  OK(api->audit_judge(engine, p, 0, 1, out.generation, 1, values, 2, &said, &err));
+  CHECK(said.n_needs == 0 && said.events == 0);
+  values[1].number = 0;
+  REFUSED(THEUS_AUDIT_BLOCK, "in domain.b is False",
+          api->audit_judge(engine, p, 0, 1, out.generation, 1, values, 2, &said, &err));
+  api->audit_release(&out.storage);
+  OK(api->engine_close(engine, &err));
+}
+
 static void audits(void) {
   theus_engine engine = open_engine();
   theus_process p = process(engine, "p", NULL, "domain");
@@ -621,6 +654,7 @@ int main(int argc, char **argv) {
     leases();
     nesting();
     audits();
+    checks();
     arrays();
     panics();
   }

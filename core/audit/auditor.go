@@ -151,7 +151,12 @@ func (a *Auditor) count(p *Plan, run *Run, again bool, bad []violation) *Verdict
 func (a *Auditor) violatedLocked(r *planned, run *Run, found *violation) Event {
 	e := Event{Rule: r.Rule, Path: found.path, Value: found.value.String(), Stamp: run.stamp()}
 	e.Outcome, e.Count = r.counter.violateLocked(r.Rule)
-	e.Text = e.text(found.why)
+	if r.limit.check != nil {
+		e.Value, _ = detailOf(found.shown)
+		e.Text = e.checkText(found)
+	} else {
+		e.Text = e.text(found.why)
+	}
 	a.log.add(&e)
 	return e
 }

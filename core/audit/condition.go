@@ -26,6 +26,7 @@ const (
 	Shape   Condition = 13 // an array has these lengths; null stands for any
 	Dtype   Condition = 14 // the elements of an array are of this type, or one of several
 	NBytes  Condition = 15 // the elements of an array take this many bytes
+	Check   Condition = 16 // an expression is true; it names its fields itself
 )
 
 // conditions is the table: a condition is what stands here and nothing else. A test that is not
@@ -51,6 +52,7 @@ var conditions = [...]struct {
 	Shape:   {"shape", AskLayout, shapeLimit, hasShape},
 	Dtype:   {"dtype", AskLayout, dtypeLimit, hasDtype},
 	NBytes:  {"nbytes", AskLayout, lengthLimit, hasBytes},
+	Check:   {"check", 0, nil, nil}, // see check.go
 }
 
 // conditionWords lists the words, in the order of the table.
@@ -123,6 +125,7 @@ type limit struct {
 	words []string
 	n     int64
 	re    *regexp.Regexp
+	check Expression
 }
 
 // judge runs the test of a condition. What is no value never gets as far as the test.

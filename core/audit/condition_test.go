@@ -151,7 +151,7 @@ func TestRegexBomb(t *testing.T) {
 
 // Every word is that of exactly one condition or level.
 func TestWords(t *testing.T) {
-	require.Len(t, conditionWords, int(NBytes))
+	require.Len(t, conditionWords, int(Check))
 	for _, word := range conditionWords {
 		c, ok := conditionOf(word)
 		require.True(t, ok)

@@ -57,7 +57,7 @@ type describedRule struct {
 
 func (r *Rule) describe() describedRule {
 	return describedRule{
-		Field: r.name, Condition: r.Condition.String(), Limit: r.Limit.describe(), Level: r.Level.String(),
+		Field: r.fieldText(), Condition: r.Condition.String(), Limit: r.Limit.describe(), Level: r.Level.String(),
 		MinThreshold: r.MinThreshold, MaxThreshold: r.MaxThreshold, Reset: r.ResetOnSuccess, Message: r.Message,
 	}
 }

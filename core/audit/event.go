@@ -59,10 +59,33 @@ func (e *Event) text(why outcome) string {
 			b.WriteString(", " + reasons[why])
 		}
 	}
-	fmt.Fprintf(&b, "; the rule is %s: %s (level %s", r.Condition, r.Limit, r.Level)
-	if r.MaxThreshold > 1 {
-		fmt.Fprintf(&b, ", violation %d of %d", e.Count, r.MaxThreshold)
-	}
-	b.WriteByte(')')
+	fmt.Fprintf(&b, "; the rule is %s: %s%s", r.Condition, r.Limit, e.levelText())
 	return b.String()
+}
+
+// levelText ends the first line.
+func (e *Event) levelText() string {
+	if e.Rule.MaxThreshold > 1 {
+		return fmt.Sprintf(" (level %s, violation %d of %d)", e.Rule.Level, e.Count, e.Rule.MaxThreshold)
+	}
+	return fmt.Sprintf(" (level %s)", e.Rule.Level)
+}
+
+// checkText is that of a check, in the words of whoever wrote it. Where it could not be evaluated,
+// the lines after the first point into it.
+func (e *Event) checkText(found *violation) string {
+	r := e.Rule
+	if r.Message != "" {
+		return r.Message
+	}
+	text := fmt.Sprintf("%s audit of process '%s': %s", r.Gate, r.Process, oneLine(r.Limit.text))
+	first, rest := detailOf(found.shown)
+	switch found.why {
+	case hasRaised:
+		return text + " cannot be judged: " + first + e.levelText() + rest
+	case noFact:
+		return text + " cannot be judged: the host did not say enough" + e.levelText()
+	default:
+		return text + " is " + first + found.read + e.levelText()
+	}
 }

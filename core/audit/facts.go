@@ -7,16 +7,19 @@ import (
 
 // Ask is what a host must find out about a field, a set of bits. The numbers are those of
 // capi/theus.h.
-type Ask uint8
+type Ask uint16
 
 const (
-	AskValue   Ask = 1 << iota // its value, if it is a scalar
-	AskType                    // its type
-	AskLen                     // its length
-	AskItems                   // its elements, and theirs, if it is a list or dict
-	AskFinite                  // of an array: whether every element is finite
-	AskExtreme                 // of an array: its least and its greatest element
-	AskLayout                  // of an array: its shape, element type and size
+	AskValue    Ask = 1 << iota // its value, if it is a scalar
+	AskType                     // its type
+	AskLen                      // its length
+	AskItems                    // its elements, and theirs, if it is a list or dict
+	AskFinite                   // of an array: whether every element is finite
+	AskExtreme                  // of an array: its least and its greatest element
+	AskLayout                   // of an array: its shape, element type and size
+	AskPlace                    // for a check: a scalar as it is; else kind, form, length and truth
+	AskContents                 // for a check: the same, and of a container what it holds, told alike
+	AskHas                      // for a check: whether Key is in it
 )
 
 // Facts are what conditions want to know of an array. A fact that is missing violates.

@@ -1,9 +1,17 @@
 package audit
 
+import "slices"
+
 // Need is a value that a gate has to be handed.
 type Need struct {
 	Field Field
 	Ask   Ask
+	Key   Value // AskHas: what is looked for, a scalar or a list of such, which stands for a tuple
+}
+
+// same reports whether both are one question.
+func (n *Need) same(m *Need) bool {
+	return n.Ask == m.Ask && n.Ask&AskHas == 0 && n.Field.Arg == m.Field.Arg && slices.Equal(n.Field.Steps, m.Field.Steps)
 }
 
 // Plan is one gate of one process, made ready: what it needs, and what it judges by. A plan never
@@ -15,12 +23,14 @@ type Plan struct {
 	gate       Gate
 	needs      []Need
 	rules      []planned
+	checked    bool // some of the rules are checks
 }
 
 // planned is a rule of a gate.
 type planned struct {
 	*Rule
-	need    int // index of what it looks at
+	need    int   // index of what it looks at
+	needs   []int // the same of a check
 	counter *counter
 }
 
@@ -33,6 +43,11 @@ func (a *Auditor) plan(p *Process, g Gate, generation uint64, counters map[ident
 		if r.Gate != g {
 			continue
 		}
+		if r.limit.check != nil {
+			pl.checked = true
+			pl.rules = append(pl.rules, planned{Rule: r, needs: pl.needsOf(r.limit.check), counter: counters[r.identity()]})
+			continue
+		}
 		at, ok := needs[r.name]
 		if !ok {
 			at = len(pl.needs)
@@ -40,12 +55,26 @@ func (a *Auditor) plan(p *Process, g Gate, generation uint64, counters map[ident
 			pl.needs = append(pl.needs, Need{Field: r.Field})
 		}
 		pl.needs[at].Ask |= r.ask()
-		pl.rules = append(pl.rules, planned{r, at, counters[r.identity()]})
+		pl.rules = append(pl.rules, planned{Rule: r, need: at, counter: counters[r.identity()]})
 	}
 	if len(pl.rules) == 0 {
 		return nil
 	}
 	return pl
+}
+
+// needsOf adds what an expression needs first, and gives where it stands.
+func (p *Plan) needsOf(x Expression) []int {
+	var list []int
+	for _, n := range x.Needs() {
+		at := slices.IndexFunc(p.needs, func(m Need) bool { return m.same(&n) })
+		if at < 0 {
+			at = len(p.needs)
+			p.needs = append(p.needs, n)
+		}
+		list = append(list, at)
+	}
+	return list
 }
 
 // ask is what the rule wants to know.
@@ -108,6 +137,8 @@ type violation struct {
 	why   outcome
 	path  string
 	value Value
+	shown string // of a check, instead of the value
+	read  string // of a check: some of the values it read
 }
 
 // Judge asks every rule of the gate about the values, which are those of Needs. A value that is
@@ -118,11 +149,43 @@ func (p *Plan) Judge(run *Run, values []Value) *Verdict {
 	if p == nil {
 		return nil
 	}
+	var checks []checking
+	if p.checked {
+		checks, _ = p.checks(values)
+	}
+	return p.judge(run, values, checks)
+}
+
+// Try is Judge for a host that can read more than a plan lists: a check may find out what it needs
+// only as it goes. Then nothing was judged, and Try wants to be called again, with the values of
+// what it gave after those that it had.
+func (p *Plan) Try(run *Run, values []Value) (*Verdict, []Need) {
+	if p == nil {
+		return nil, nil
+	}
+	var checks []checking
+	if p.checked {
+		var more []Need
+		if checks, more = p.checks(values); len(more) > 0 {
+			return nil, more
+		}
+	}
+	return p.judge(run, values, checks), nil
+}
+
+func (p *Plan) judge(run *Run, values []Value, checks []checking) *Verdict {
 	var bad []violation
 	quiet := true // no count changes
 	for i := range p.rules {
 		r := &p.rules[i]
-		if v := r.violated(values); v != nil {
+		var v *violation
+		if r.limit.check != nil {
+			v = checks[0].violation(r, values)
+			checks = checks[1:]
+		} else {
+			v = r.violated(values)
+		}
+		if v != nil {
 			v.rule = i
 			bad = append(bad, *v)
 		} else if r.ResetOnSuccess && r.counter.n.Load() != 0 {

@@ -106,6 +106,17 @@ func (q *Query) covers(e *Event) bool {
 			where[i].Kind = path.Name
 		}
 	}
+	if e.Rule.limit.check != nil {
+		return slices.ContainsFunc(e.Rule.limit.check.Reads(), func(p path.Path) bool {
+			read := slices.Clone(p)
+			for i := range read {
+				if read[i].Kind == path.Attr || read[i].Kind == path.Text {
+					read[i].Kind = path.Name
+				}
+			}
+			return where.Covers(read)
+		})
+	}
 	if where.Covers(e.Rule.Field.Path()) {
 		return true
 	}

@@ -150,6 +150,9 @@ func (r *reader) rule(process string, gate Gate, n *yaml.Node) []Rule {
 			tests = append(tests, p)
 		}
 	}
+	if i := slices.IndexFunc(tests, func(p pair) bool { return p.word == Check.String() }); i >= 0 {
+		return r.checkRule(base, field, tests, i)
+	}
 	if field == nil {
 		r.fail(n, "this rule has no field; say what it looks at")
 		ok = false
@@ -162,6 +165,23 @@ func (r *reader) rule(process string, gate Gate, n *yaml.Node) []Rule {
 		return nil
 	}
 	return list
+}
+
+// checkRule makes the rule of a check, which stands alone.
+func (r *reader) checkRule(base Rule, field *yaml.Node, tests []pair, i int) []Rule {
+	if field != nil {
+		r.fail(field, "a check names its fields itself; remove field, or write a rule of its own")
+	}
+	for k, p := range tests {
+		if k != i {
+			r.fail(p.key, "a check stands alone in a rule; remove %q, or write a rule of its own", shorten(p.word, maxShown))
+		}
+	}
+	base.Condition, base.Field, base.Place = Check, Field{}, r.at(tests[i].key)
+	if !r.check(&base, tests[i].value) || field != nil || len(tests) > 1 {
+		return nil
+	}
+	return []Rule{base}
 }
 
 // tests makes a rule of each condition.

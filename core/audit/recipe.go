@@ -27,13 +27,21 @@ type Process struct {
 // Load reads a recipe written in YAML. The name is that of the file, for messages.
 //
 // It fails with a fault.Invalid that holds all Problems of the text.
-func Load(name string, text []byte) (*Recipe, error) { return newReader(name).load(text) }
+func Load(name string, text []byte) (*Recipe, error) { return Loader{}.Load(name, text) }
 
-// LoadBuilt is Load for a text that a program made: places name the rule of a process, since
-// nobody wrote the lines.
-func LoadBuilt(name string, text []byte) (*Recipe, error) {
+// Loader reads recipes. The zero value is for files, and knows no checks.
+type Loader struct {
+	// Built says that a program made the text: places name the rule of a process, since nobody
+	// wrote the lines.
+	Built bool
+	// Language is that of checks; nil refuses them.
+	Language Language
+}
+
+// Load is the function Load.
+func (l Loader) Load(name string, text []byte) (*Recipe, error) {
 	r := newReader(name)
-	r.built = true
+	r.built, r.language = l.Built, l.Language
 	return r.load(text)
 }
 

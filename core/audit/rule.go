@@ -25,7 +25,15 @@ type Rule struct {
 
 	limit limit
 	given settings // which of the settings the recipe said
-	name  string   // Field.String()
+	name  string   // Field.String(); of a check its expression
+}
+
+// fieldText is the field as users spell it; a check has none.
+func (r *Rule) fieldText() string {
+	if r.limit.check != nil {
+		return ""
+	}
+	return r.name
 }
 
 // settings is a set of the settings of a rule.

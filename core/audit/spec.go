@@ -29,8 +29,11 @@ type ProcessSpec struct {
 
 // Build checks a recipe that a program made, as Load does one from a file. Its problems have no
 // lines; they say which rule of which process.
-func Build(name string, specs []ProcessSpec) (*Recipe, error) {
-	b := builder{file: name}
+func Build(name string, specs []ProcessSpec) (*Recipe, error) { return Loader{}.Build(name, specs) }
+
+// Build is the function Build.
+func (l Loader) Build(name string, specs []ProcessSpec) (*Recipe, error) {
+	b := builder{file: name, language: l.Language}
 	seen := make(map[string]bool, len(specs))
 	var list []*definition
 	for i := range specs {
@@ -59,8 +62,9 @@ func Build(name string, specs []ProcessSpec) (*Recipe, error) {
 
 // builder checks specs.
 type builder struct {
-	file   string
-	report report
+	file     string
+	language Language
+	report   report
 }
 
 func (b *builder) at(item string) Place { return Place{File: b.file, Item: item} }
@@ -97,12 +101,6 @@ func (b *builder) rule(at Place, gate Gate, s *RuleSpec) Rule {
 		MinThreshold: s.MinThreshold, MaxThreshold: s.MaxThreshold, ResetOnSuccess: s.ResetOnSuccess,
 		Message: s.Message, Limit: s.Limit, Place: at, given: setAll,
 	}
-	var err error
-	if r.Field, err = ParseField(s.Field); err != nil {
-		b.report.add(at, "field %q: %s", shorten(s.Field, maxShown), detail(err))
-	}
-	r.Field = r.Field.at(gate)
-	r.name = r.Field.String()
 	var ok bool
 	if r.Level, ok = levelOf(s.Level); !ok {
 		b.report.add(at, "%q is no level%s", shorten(s.Level, maxShown), meant(s.Level, levelWords))
@@ -117,6 +115,15 @@ func (b *builder) rule(at Place, gate Gate, s *RuleSpec) Rule {
 		b.report.add(at, "%q is no condition%s", shorten(s.Condition, maxShown), meant(s.Condition, conditionWords))
 		return r
 	}
+	if r.Condition == Check {
+		return b.check(at, r, s)
+	}
+	var err error
+	if r.Field, err = ParseField(s.Field); err != nil {
+		b.report.add(at, "field %q: %s", shorten(s.Field, maxShown), detail(err))
+	}
+	r.Field = r.Field.at(gate)
+	r.name = r.Field.String()
 	wrong := badLimit(&s.Limit, 0)
 	if wrong == "" {
 		r.limit, wrong = conditions[r.Condition].limit(s.Limit)
@@ -124,6 +131,23 @@ func (b *builder) rule(at Place, gate Gate, s *RuleSpec) Rule {
 	if wrong != "" {
 		b.report.add(at, "%s: %s", r.Condition, wrong)
 	}
+	return r
+}
+
+// check is the rest of a rule that is a check.
+func (b *builder) check(at Place, r Rule, s *RuleSpec) Rule {
+	if s.Field != "" {
+		b.report.add(at, "a check names its fields itself; leave the field out")
+	}
+	if s.Limit.kind != String {
+		b.report.add(at, "check: an expression belongs here, like domain.reserves >= 0")
+		return r
+	}
+	l, wrong := compile(b.language, s.Limit.text, r.Gate)
+	if wrong != nil {
+		b.report.add(at, "check: %s", wrong.Text)
+	}
+	r.limit, r.name = l, s.Limit.text
 	return r
 }
 

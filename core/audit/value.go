@@ -36,6 +36,8 @@ const (
 type Value struct {
 	kind  Kind
 	sized bool // length is known
+	form  Form
+	truth bool // bool() of it, where a check asked
 	num   int64
 	float float64
 	text  string // of String, Bytes, Raised
@@ -52,6 +54,16 @@ type more struct {
 	each  []Item
 	facts Facts
 }
+
+// Form tells containers of one kind apart, for checks.
+type Form uint8
+
+const (
+	Plain    Form = 0 // a list or a dict
+	Tuple    Form = 1 // of kind List
+	Sequence Form = 2 // of kind List: what else has items in an order, such as a deque
+	Set      Form = 3 // of kind Object: the elements are its items
+)
 
 // Item is one of the values of an Each.
 type Item struct {
@@ -179,6 +191,48 @@ func (v Value) WithType(types string) Value { v.typ = types; return v }
 
 // WithLen says the length of v.
 func (v Value) WithLen(n int64) Value { v.len, v.sized = n, true; return v }
+
+// WithForm says which container v is, and whether it is true.
+func (v Value) WithForm(f Form, truth bool) Value { v.form, v.truth = f, truth; return v }
+
+// WithItems says what a Set holds.
+func (v Value) WithItems(items ...Value) Value {
+	v.sized, v.len, v.more = true, int64(len(items)), &more{items: items, known: true}
+	return v
+}
+
+// Form tells which container v is.
+func (v Value) Form() Form { return v.form }
+
+// Truth is bool() of v; of a container or object it is what the host said.
+func (v Value) Truth() bool { return v.truth }
+
+// Int, Float and Text give the parts of a scalar.
+func (v Value) Int() int64     { return v.num }
+func (v Value) Float() float64 { return v.float }
+func (v Value) Text() string   { return v.text }
+
+// Len is the length of v; -1 if it has none, or nobody asked.
+func (v Value) Len() int {
+	if n, ok := v.length(); ok {
+		return int(n)
+	}
+	return -1
+}
+
+// Integer gives a number that is whole and of any size; nil if v is none.
+func (v Value) Integer() *big.Int {
+	if v.kind != Exact || !v.more.exact.IsInt() || v.types() != "int" && !strings.Contains(" "+v.types()+" ", " int ") {
+		return nil
+	}
+	return v.more.exact.Num()
+}
+
+// Items are the elements of v, if they are known; of a Map key, value, key, value.
+func (v Value) Items() (items []Value, known bool) { return v.elements() }
+
+// Types are the names of the type of v and of its bases, each after a blank.
+func (v Value) Types() string { return v.types() }
 
 // Kind tells what v is.
 func (v Value) Kind() Kind { return v.kind }

@@ -23,7 +23,8 @@ const (
 // reader walks the nodes of one file and reports what is wrong with them.
 type reader struct {
 	file     string
-	built    bool   // places are items, since nobody wrote the lines
+	built    bool // places are items, since nobody wrote the lines
+	language Language
 	item     string // that is being read
 	report   report
 	open     map[*yaml.Node]bool // anchored nodes around the one that is verified

@@ -15,15 +15,13 @@ type Recipe struct {
 	Name  string // of the file, for messages
 	Text  []byte // YAML
 	Built bool   // the text was made by a program: messages name rules, not lines
+	// Checks is the language of rules across fields; nil refuses them.
+	Checks audit.Language
 }
 
 // Load reads a recipe. What is wrong with it is a fault.Config, which lists every problem.
 func (r Recipe) Load() (*audit.Recipe, error) {
-	load := audit.Load
-	if r.Built {
-		load = audit.LoadBuilt
-	}
-	recipe, err := load(r.Name, r.Text)
+	recipe, err := audit.Loader{Built: r.Built, Language: r.Checks}.Load(r.Name, r.Text)
 	if f, ok := errors.AsType[*fault.Error](err); ok {
 		f.Kind = fault.Config
 	}
@@ -41,6 +39,9 @@ type AuditPlan struct {
 type Judgement struct {
 	Stale  bool // the rules were replaced: ask for the plan again, nothing was judged
 	Events int  // new in the log
+	// Needs is what checks lack beside what they were handed. Nothing was judged; Judge wants to be
+	// called again, with the values of these after those it had.
+	Needs []audit.Need
 }
 
 // LoadAudit puts a recipe in force, all of it at once. One with a mistake changes nothing.
@@ -96,7 +97,10 @@ func (e *Engine) Judge(process registry.ID, tx transaction.ID, g audit.Gate, gen
 	if now != generation {
 		return Judgement{Stale: true}, nil
 	}
-	verdict := plan.Judge(&audit.Run{Stamp: stamp}, values)
+	verdict, more := plan.Try(&audit.Run{Stamp: stamp}, values)
+	if len(more) > 0 {
+		return Judgement{Needs: more}, nil
+	}
 	if verdict.Refuses() {
 		return Judgement{}, refusal(verdict)
 	}

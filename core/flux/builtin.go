@@ -318,6 +318,10 @@ func typeName(v starlark.Value) string {
 
 // index is v[i] of a plain value.
 func (e *Evaluation) index(v, i starlark.Value) (starlark.Value, error) {
+	v, err := e.settle(v)
+	if err != nil {
+		return nil, err
+	}
 	switch v := v.(type) {
 	case *starlark.Dict:
 		k, err := e.key(i)

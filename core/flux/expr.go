@@ -37,20 +37,48 @@ type Condition struct {
 func Compile(text string, vars ...string) (*Condition, error) {
 	c, _, err := compileFor(text, vars, Get)
 	if err != nil {
-		return nil, &fault.Error{
-			Kind: fault.Invalid, Detail: err.text,
-			Text: fmt.Sprintf("column %d: %s", column(text, err.at), err.text) + pointer(text, err.at, ""),
-		}
+		return nil, mistake(text, err)
 	}
 	return c, nil
 }
 
+// CompileOpen is Compile for an expression whose variables nobody has listed: each name that is
+// neither state nor a function is one. Vars lists them.
+func CompileOpen(text string) (*Condition, error) {
+	c, _, err := compileWith(&translator{open: true}, text, nil, Get)
+	if err != nil {
+		return nil, mistake(text, err)
+	}
+	return c, nil
+}
+
+// Mistake is what is wrong with an expression: the cause of the fault that Compile gives.
+type Mistake struct {
+	Line, Column int // in the text, from 1
+	Text         string
+}
+
+// Error is what is wrong, without the place.
+func (m *Mistake) Error() string { return m.Text }
+
+func mistake(text string, err *syntaxError) error {
+	m := &Mistake{strings.Count(text[:min(err.at, len(text))], "\n") + 1, column(text, err.at), err.text}
+	return &fault.Error{
+		Kind: fault.Invalid, Detail: err.text, Err: m,
+		Text: fmt.Sprintf("column %d: %s", m.Column, err.text) + pointer(text, err.at, ""),
+	}
+}
+
 func compileFor(source string, vars []string, what What) (*Condition, expr, *syntaxError) {
+	return compileWith(new(translator), source, vars, what)
+}
+
+func compileWith(t *translator, source string, vars []string, what What) (*Condition, expr, *syntaxError) {
 	x, wrong := parseExpr(source)
 	if wrong != nil {
 		return nil, nil, wrong
 	}
-	file, slots, wrong := translate(x, vars, what)
+	file, slots, wrong := t.translate(x, vars, what)
 	if wrong != nil {
 		return nil, nil, wrong
 	}
@@ -58,7 +86,7 @@ func compileFor(source string, vars []string, what What) (*Condition, expr, *syn
 	if err != nil {
 		return nil, nil, fail(0, "%s", err)
 	}
-	c := &Condition{text: source, vars: vars, fn: fn, slots: slots}
+	c := &Condition{text: source, vars: t.scopes[0], fn: fn, slots: slots}
 	for i, s := range slots {
 		if s.first {
 			c.first = append(c.first, question{s.need, i})
@@ -80,6 +108,12 @@ func (c *Condition) Reads() []path.Path {
 	}
 	return all
 }
+
+// Needs lists what every evaluation asks for first, if it asks for anything that is certain.
+func (c *Condition) Needs() []Need { return c.needs }
+
+// Vars lists the variables, in the order in which Start wants their values.
+func (c *Condition) Vars() []string { return c.vars }
 
 // Evaluation is one evaluation of a condition: a stepper that asks for the values it needs.
 type Evaluation struct {

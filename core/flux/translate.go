@@ -32,6 +32,7 @@ type translator struct {
 	slots  []slot
 	// certain is whether what is translated now is evaluated whenever the condition is.
 	certain bool
+	open    bool // names that are nothing else are variables
 	chains  int
 	err     *syntaxError
 }
@@ -42,9 +43,10 @@ type slot struct {
 	first bool // it is needed whatever the other values are
 }
 
-// translate makes the function of a condition. vars are the loop variables around it.
-func translate(x expr, vars []string, what What) (*syntax.File, []slot, *syntaxError) {
-	t := &translator{scopes: [][]string{vars}, certain: true}
+// translate makes the function of a condition. vars are the loop variables around it; if it is open,
+// names that are nothing else become such, and t.scopes[0] has them all.
+func (t *translator) translate(x expr, vars []string, what What) (*syntax.File, []slot, *syntaxError) {
+	t.scopes, t.certain = [][]string{vars}, true
 	body := t.wanted(x, what)
 	if what == Items {
 		body = t.call(x.pos(), "@items", body)
@@ -53,7 +55,7 @@ func translate(x expr, vars []string, what What) (*syntax.File, []slot, *syntaxE
 		return nil, nil, t.err
 	}
 	params := []syntax.Expr{&syntax.Ident{Name: "@env"}}
-	for _, v := range vars {
+	for _, v := range t.scopes[0] {
 		params = append(params, &syntax.Ident{Name: "$" + v})
 	}
 	return &syntax.File{Options: &syntax.FileOptions{}, Stmts: []syntax.Stmt{&syntax.DefStmt{
@@ -201,6 +203,15 @@ func (t *translator) bound(id string) bool {
 	return slices.ContainsFunc(t.scopes, func(s []string) bool { return slices.Contains(s, id) })
 }
 
+// meet makes a variable of a name that is nothing else, where the condition is open.
+func (t *translator) meet(id string) {
+	_, root := roots[id]
+	_, function := functions[id]
+	if t.open && !root && !function && !strings.HasPrefix(id, "_") && !t.bound(id) {
+		t.scopes[0] = append(slices.Clone(t.scopes[0]), id)
+	}
+}
+
 // roots are the names a path can start with, and how far they lead.
 var roots = map[string]path.Path{
 	"ctx": {}, "system": {},
@@ -236,6 +247,9 @@ func (t *translator) chain(x expr, what What) syntax.Expr {
 	slices.Reverse(links)
 	var start syntax.Expr
 	n, isName := base.(*name)
+	if isName {
+		t.meet(n.id)
+	}
 	switch {
 	case isName && t.bound(n.id):
 		start = &syntax.Ident{Name: "$" + n.id, NamePos: t.at(n.pos())}

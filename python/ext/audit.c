@@ -18,15 +18,20 @@ struct plan {
   need needs[];
 };
 
+static void needs_drop(need *needs, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    Py_XDECREF(needs[i].argument);
+    Py_XDECREF(needs[i].wanted);
+    for (size_t k = 0; k < needs[i].n_steps; k++)
+      Py_XDECREF(needs[i].steps[k].key);
+    PyMem_Free(needs[i].steps);
+  }
+}
+
 static void plan_drop(plan *p) {
   if (p == NULL || --p->owners > 0)
     return;
-  for (size_t i = 0; i < p->n; i++) {
-    Py_XDECREF(p->needs[i].argument);
-    for (size_t k = 0; k < p->needs[i].n_steps; k++)
-      Py_XDECREF(p->needs[i].steps[k].key);
-    PyMem_Free(p->needs[i].steps);
-  }
+  needs_drop(p->needs, p->n);
   PyMem_Free(p);
 }
 
@@ -48,6 +53,41 @@ static PyObject *name_of(theus_str text) {
   return name;
 }
 
+// New: what a check looks for in a container.
+static PyObject *object_of(const theus_value *v) {
+  switch (v->kind) {
+  case THEUS_VALUE_BOOL:
+    return PyBool_FromLong((long)v->number);
+  case THEUS_VALUE_INT:
+    return PyLong_FromLongLong(v->number);
+  case THEUS_VALUE_FLOAT:
+    return PyFloat_FromDouble(v->real);
+  case THEUS_VALUE_STRING:
+    return PyUnicode_DecodeUTF8(v->text.data, (Py_ssize_t)v->text.len, "surrogatepass");
+  case THEUS_VALUE_BYTES:
+    return PyBytes_FromStringAndSize(v->text.data, (Py_ssize_t)v->text.len);
+  case THEUS_VALUE_EXACT: {
+    PyObject *digits = PyUnicode_DecodeUTF8(v->text.data, (Py_ssize_t)v->text.len, "strict");
+    PyObject *whole = digits == NULL ? NULL : PyLong_FromUnicodeObject(digits, 10);
+    Py_XDECREF(digits);
+    return whole;
+  }
+  case THEUS_VALUE_LIST: {
+    PyObject *tuple = PyTuple_New((Py_ssize_t)v->n_items);
+    for (size_t i = 0; tuple != NULL && i < v->n_items; i++) {
+      PyObject *item = object_of(&v->items[i]);
+      if (item == NULL)
+        Py_CLEAR(tuple);
+      else
+        PyTuple_SET_ITEM(tuple, (Py_ssize_t)i, item);
+    }
+    return tuple;
+  }
+  default:
+    return Py_NewRef(Py_None);
+  }
+}
+
 static int copy_need(need *to, const theus_need *from) {
   to->steps = PyMem_Calloc(from->n_steps, sizeof(field_step));
   if (to->steps == NULL) {
@@ -56,6 +96,8 @@ static int copy_need(need *to, const theus_need *from) {
   }
   to->n_steps = from->n_steps;
   to->ask = from->ask;
+  if (from->key != NULL && (to->wanted = object_of(from->key)) == NULL)
+    return -1;
   if (from->argument.len > 0 && (to->argument = name_of(from->argument)) == NULL)
     return -1;
   for (size_t i = 0; i < from->n_steps; i++) {
@@ -190,13 +232,14 @@ static int64_t now(void) {
   return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-static int fill(scope *s, plan *p, PyObject *const *args, PyObject *kwnames, fetch *f,
-                theus_value *values) {
-  node *n = core_node(s->core, s->engine->ctx, KIND_OBJECT);
-  PyObject *root = n == NULL ? NULL : view_new(s, n, p->root, NULL, NULL, 0, 0, false);
+// Fetches what is needed, of n fields.
+static int fill(scope *s, shape *above, const need *needs, size_t n, PyObject *const *args,
+                PyObject *kwnames, fetch *f, theus_value *values) {
+  node *at = core_node(s->core, s->engine->ctx, KIND_OBJECT);
+  PyObject *root = at == NULL ? NULL : view_new(s, at, above, NULL, NULL, 0, 0, false);
   int failed = root == NULL ? -1 : 0;
-  for (size_t i = 0; !failed && i < p->n; i++) {
-    const need *field = &p->needs[i];
+  for (size_t i = 0; !failed && i < n; i++) {
+    const need *field = &needs[i];
     PyObject *value = NULL;
     if (field->argument != NULL && (value = passed(field->argument, args, kwnames)) == NULL) {
       value = PyDict_GetItemWithError(s->proc->defaults, field->argument);
@@ -213,40 +256,91 @@ static int fill(scope *s, plan *p, PyObject *const *args, PyObject *kwnames, fet
   return failed;
 }
 
-static theus_status judge(scope *s, uint32_t gate, plan *p, const theus_value *values,
+// What is handed in at a gate: first the values of its plan, then what checks asked for.
+typedef struct {
+  theus_value few[FEW], *values;
+  size_t n;
+} said;
+
+// Makes room for more values, zeroed. 0, or -1.
+static int said_grow(said *v, size_t more) {
+  if (v->n + more > FEW) {
+    theus_value *old = v->values == v->few ? NULL : v->values;
+    theus_value *values = PyMem_Realloc(old, (v->n + more) * sizeof(theus_value));
+    if (values == NULL) {
+      PyErr_NoMemory();
+      return -1;
+    }
+    if (old == NULL)
+      memcpy(values, v->few, v->n * sizeof(theus_value));
+    v->values = values;
+  }
+  memset(v->values + v->n, 0, more * sizeof(theus_value));
+  v->n += more;
+  return 0;
+}
+
+static theus_status judge(scope *s, uint32_t gate, plan *p, const said *v, bool large,
                           theus_judgement *answer, theus_error *err) {
   engine *e = s->engine;
-  return e->api->audit_judge(e->handle, s->proc->id, s->handle, gate, p->generation, now(), values,
-                             p->n, answer, err);
+  if (!large)
+    return e->api->audit_judge(e->handle, s->proc->id, s->handle, gate, p->generation, now(),
+                               v->values, v->n, answer, err);
+  theus_process process = s->proc->id;
+  theus_tx tx = s->handle;
+  theus_status status;
+  Py_BEGIN_ALLOW_THREADS
+  status = e->api->audit_judge(e->handle, process, tx, gate, p->generation, now(), v->values, v->n,
+                               answer, err);
+  Py_END_ALLOW_THREADS
+  return status;
+}
+
+// Fetches what checks lack. 0, or -1.
+static int more(scope *s, plan *p, theus_judgement *answer, fetch *f, said *v) {
+  size_t n = answer->n_needs, from = v->n;
+  need *needs = PyMem_Calloc(n, sizeof(need));
+  int failed = needs == NULL ? -1 : said_grow(v, n);
+  if (needs == NULL)
+    PyErr_NoMemory();
+  for (size_t i = 0; !failed && i < n; i++)
+    failed = copy_need(&needs[i], &answer->needs[i]);
+  s->engine->api->audit_release(&answer->storage);
+  if (!failed)
+    failed = fill(s, p->root, needs, n, NULL, NULL, f, v->values + from);
+  fetch_forget(f);
+  if (needs != NULL)
+    needs_drop(needs, n);
+  PyMem_Free(needs);
+  return failed;
 }
 
 // Fetches and judges once. 1: the rules were replaced meanwhile, 0: passed, -1.
 static int ask(scope *s, uint32_t gate, plan *p, PyObject *const *args, PyObject *kwnames) {
   engine *e = s->engine;
-  theus_value few[FEW], *values = few;
-  if (p->n > FEW && (values = PyMem_Malloc(p->n * sizeof(theus_value))) == NULL) {
-    PyErr_NoMemory();
-    return -1;
-  }
-  memset(values, 0, p->n * sizeof(theus_value));
+  said v; // its few values are zeroed as they are needed
+  v.n = 0;
+  v.values = v.few;
   fetch f = {.st = e->st};
   theus_judgement answer = {0};
   theus_error err = {0};
   theus_status status = THEUS_OK;
-  int failed = fill(s, p, args, kwnames, &f, values);
-  if (!failed && engine_usable(e) < 0)
-    failed = -1;
-  if (!failed && f.large) {
-    Py_BEGIN_ALLOW_THREADS
-    status = judge(s, gate, p, values, &answer, &err);
-    Py_END_ALLOW_THREADS
-  } else if (!failed) {
-    status = judge(s, gate, p, values, &answer, &err);
+  int failed = said_grow(&v, p->n);
+  if (!failed)
+    failed = fill(s, p->root, p->needs, p->n, args, kwnames, &f, v.values);
+  while (!failed) {
+    answer = (theus_judgement){0};
+    if ((failed = engine_usable(e)) < 0)
+      break;
+    status = judge(s, gate, p, &v, f.large, &answer, &err);
+    if (status != THEUS_OK || answer.n_needs == 0)
+      break;
+    failed = more(s, p, &answer, &f, &v);
   }
   PyObject *error = failed ? errors_take() : NULL;
   fetch_free(&f);
-  if (values != few)
-    PyMem_Free(values);
+  if (v.values != v.few)
+    PyMem_Free(v.values);
   if (error != NULL)
     errors_put(error);
   if (failed)

@@ -276,6 +276,7 @@ typedef struct {
   size_t n_steps;
   uint32_t ask;
   bool wild;
+  PyObject *wanted; // THEUS_NEED_HAS: what is looked for
 } need;
 
 // Where the values of one gate come from while they are fetched. Zeroed but for st.
@@ -291,6 +292,7 @@ typedef struct {
 int fetch_need(fetch *f, const need *n, PyObject *root, theus_value *out);
 int fetch_object(fetch *f, PyObject *value, uint32_t asked, int deep, theus_value *out);
 void fetch_free(fetch *f);
+void fetch_forget(fetch *f); // the needs fetched so far may go; the values stay good
 
 // Asks the rules of a gate about a run. args: the values of kwnames, for the input gate. 0, or -1
 // with the exception of a rule that refuses.

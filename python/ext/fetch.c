@@ -33,10 +33,14 @@ static struct fetch_store *store_of(fetch *f) {
   return f->store;
 }
 
+void fetch_forget(fetch *f) {
+  f->layer_name = NULL;
+  Py_CLEAR(f->layer);
+}
+
 void fetch_free(fetch *f) {
   struct fetch_store *store = f->store;
-  Py_CLEAR(f->layer);
-  f->layer_name = NULL;
+  fetch_forget(f);
   f->store = NULL;
   if (store == NULL)
     return;
@@ -184,20 +188,25 @@ static theus_value *room(fetch *f, Py_ssize_t n) {
   return (theus_value *)(c + 1);
 }
 
+// What is asked of the items of a container of which this was asked.
+static uint32_t below(uint32_t asked) {
+  return asked & THEUS_NEED_CONTENTS ? THEUS_NEED_PLACE : asked & (THEUS_NEED_ITEMS | THEUS_NEED_PLACE);
+}
+
 // Items of a sequence, or of pairs one after the other.
-static int items_of(fetch *f, PyObject *list, bool pairs, int deep, theus_value *out) {
+static int items_of(fetch *f, PyObject *list, bool pairs, uint32_t asked, int deep, theus_value *out) {
   Py_ssize_t n = PyList_GET_SIZE(list);
   theus_value *items = room(f, pairs ? 2 * n : n);
   int failed = items == NULL ? -1 : 0;
   for (Py_ssize_t i = 0; !failed && i < n; i++) {
     PyObject *item = PyList_GET_ITEM(list, i);
     if (pairs) {
-      failed = fetch_object(f, PyTuple_GET_ITEM(item, 0), THEUS_NEED_ITEMS, deep + 1, &items[2 * i]);
+      failed = fetch_object(f, PyTuple_GET_ITEM(item, 0), below(asked), deep + 1, &items[2 * i]);
       item = PyTuple_GET_ITEM(item, 1);
       if (!failed)
-        failed = fetch_object(f, item, THEUS_NEED_ITEMS, deep + 1, &items[2 * i + 1]);
+        failed = fetch_object(f, item, below(asked), deep + 1, &items[2 * i + 1]);
     } else {
-      failed = fetch_object(f, item, THEUS_NEED_ITEMS, deep + 1, &items[i]);
+      failed = fetch_object(f, item, below(asked), deep + 1, &items[i]);
     }
   }
   out->flags |= THEUS_HAS_ITEMS;
@@ -206,18 +215,40 @@ static int items_of(fetch *f, PyObject *list, bool pairs, int deep, theus_value 
   return failed;
 }
 
+// Which container it is, and bool() of it. 1, 0: that raised, and is told, -1.
+static int form_of(fetch *f, PyObject *value, kind k, theus_value *out) {
+  int truth = PyObject_IsTrue(value);
+  if (truth < 0)
+    return raised(f, out) < 0 ? -1 : 0;
+  out->flags |= truth ? THEUS_IS_TRUE : 0;
+  if (k == KIND_TUPLE)
+    out->flags |= THEUS_IS_TUPLE;
+  else if (k == KIND_DEQUE)
+    out->flags |= THEUS_IS_SEQUENCE;
+  else if (k == KIND_SET || k == KIND_FROZENSET)
+    out->flags |= THEUS_IS_SET;
+  return 1;
+}
+
 static int container_of(fetch *f, PyObject *value, kind k, uint32_t asked, int deep,
                         theus_value *out) {
   Py_ssize_t n = PyObject_Size(value);
   if (n < 0)
     return raised(f, out);
-  out->kind = k == KIND_DICT ? THEUS_VALUE_MAP : THEUS_VALUE_LIST;
+  out->kind = k == KIND_DICT ? THEUS_VALUE_MAP
+              : k == KIND_SET || k == KIND_FROZENSET ? THEUS_VALUE_OBJECT
+                                                     : THEUS_VALUE_LIST;
   out->flags = THEUS_HAS_LENGTH;
   out->length = n;
   int failed = 0;
-  if ((asked & THEUS_NEED_ITEMS) && deep < MAX_DEEP) {
+  if (asked & (THEUS_NEED_PLACE | THEUS_NEED_CONTENTS)) {
+    int formed = form_of(f, value, k, out);
+    if (formed <= 0)
+      return formed;
+  }
+  if ((asked & (THEUS_NEED_ITEMS | THEUS_NEED_CONTENTS)) && deep < MAX_DEEP) {
     PyObject *list = k == KIND_DICT ? PyMapping_Items(value) : PySequence_List(value);
-    failed = list == NULL ? raised(f, out) : items_of(f, list, k == KIND_DICT, deep, out);
+    failed = list == NULL ? raised(f, out) : items_of(f, list, k == KIND_DICT, asked, deep, out);
     if (list != NULL && hold(f, list) < 0)
       failed = -1;
   }
@@ -261,6 +292,9 @@ static int other(fetch *f, PyObject *value, uint32_t asked, int deep, theus_valu
     return raised(f, out);
   if (k == KIND_LIST || k == KIND_DICT || k == KIND_TUPLE || k == KIND_DEQUE)
     return container_of(f, value, k, asked, deep, out);
+  uint32_t checked = asked & (THEUS_NEED_PLACE | THEUS_NEED_CONTENTS);
+  if (checked && (k == KIND_SET || k == KIND_FROZENSET))
+    return container_of(f, value, k, asked, deep, out);
   if (k == KIND_PLAIN) {
     int number = number_of(f, value, out);
     if (number != 0)
@@ -269,6 +303,11 @@ static int other(fetch *f, PyObject *value, uint32_t asked, int deep, theus_valu
     return array_of(f, value, asked, out) < 0 ? raised(f, out) : 0;
   }
   *out = (theus_value){.kind = THEUS_VALUE_OBJECT};
+  if (checked) {
+    int formed = form_of(f, value, k, out);
+    if (formed <= 0)
+      return formed;
+  }
   if (type_of(f, class_of(f->st, value), out) < 0)
     return -1;
   if (!(asked & THEUS_NEED_LEN))
@@ -377,19 +416,20 @@ static PyObject *scalar(state *st, PyObject *from, PyObject *name) {
 
 // Goes one step on from *at, which it replaces. 1, 0: there is nothing, -1.
 static int advance(fetch *f, const field_step *s, PyObject **at) {
-  PyObject *next = s->kind == THEUS_NAME && !s->call ? scalar(f->st, *at, s->key) : NULL;
+  bool name = s->kind == THEUS_NAME || s->kind == THEUS_ATTR;
+  PyObject *next = name && !s->call ? scalar(f->st, *at, s->key) : NULL;
   int found = 0;
   if (next != NULL) {
     Py_SETREF(*at, next);
     return 1;
   }
-  // A key of a dict is meant before a method of its class.
+  // A key of a dict is meant before a method of its class; a check is exact.
   bool dict = seen(f->st, *at) == KIND_DICT || PyDict_Check(*at);
-  if (s->kind != THEUS_NAME || (dict && !s->call))
+  if (s->kind != THEUS_ATTR && (s->kind != THEUS_NAME || (dict && !s->call)))
     found = item(*at, s->key, &next);
-  if (found == 0 && s->kind == THEUS_NAME) {
+  if (found == 0 && name) {
     found = attribute(f->st, *at, s->key, &next);
-    if (found == 0 && !dict)
+    if (found == 0 && !dict && s->kind == THEUS_NAME)
       found = item(*at, s->key, &next);
   }
   if (found > 0 && s->call) {
@@ -536,6 +576,15 @@ static int each(fetch *f, const need *n, PyObject *root, theus_value *out) {
   return failed;
 }
 
+// Whether something is in what stands at a place.
+static int has(fetch *f, PyObject *at, PyObject *wanted, theus_value *out) {
+  int found = PySequence_Contains(at, wanted);
+  if (found < 0)
+    return raised(f, out);
+  *out = (theus_value){.kind = THEUS_VALUE_BOOL, .number = found};
+  return 0;
+}
+
 int fetch_need(fetch *f, const need *n, PyObject *root, theus_value *out) {
   if (n->wild)
     return each(f, n, root, out);
@@ -555,7 +604,9 @@ int fetch_need(fetch *f, const need *n, PyObject *root, theus_value *out) {
       f->layer_name = n->steps[0].key;
     }
   }
-  int failed = found > 0 ? fetch_object(f, at, n->ask, 0, out) : found < 0 ? raised(f, out) : 0;
+  int failed = found < 0 ? raised(f, out) : 0;
+  if (found > 0)
+    failed = n->wanted != NULL ? has(f, at, n->wanted, out) : fetch_object(f, at, n->ask, 0, out);
   Py_DECREF(at);
   return failed;
 }

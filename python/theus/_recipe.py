@@ -27,9 +27,11 @@ class RuleSpec:
     """One condition on one field.
 
     Attributes:
-        target_field: an argument of the process, or a path, whose parts may be calls ``name()``.
-        condition: min, max, eq, neq, min_len, max_len, regex, in, not_in, type, not_null or finite.
-        value: what the condition compares with.
+        target_field: an argument of the process, or a path, whose parts may be calls ``name()``;
+            ``""`` of a check.
+        condition: min, max, eq, neq, min_len, max_len, regex, in, not_in, type, not_null, finite,
+            shape, dtype, nbytes or check.
+        value: what the condition compares with; of a check its expression.
         level: S stops the engine, A and B refuse the process, C warns, I logs.
         min_threshold: from this violation on each is an early warning; 0 is never.
         max_threshold: at this violation the level acts, and the count starts over.
@@ -107,14 +109,14 @@ class ConfigFactory:
         >>> [each.condition for each in ConfigFactory._parse_rules_from_dict(rule)]
         ['min', 'max']
         """
-        if "field" not in mapping:
+        if "field" not in mapping and "check" not in mapping:
             raise ConfigError("this rule has no field; say what it looks at")
         settings = {_SETTINGS[key]: value for key, value in mapping.items() if key in _SETTINGS}
         conditions = {
             key: value for key, value in mapping.items() if key != "field" and key not in _SETTINGS
         }
         return [
-            RuleSpec(mapping["field"], condition, value, **settings)
+            RuleSpec(mapping.get("field", ""), condition, value, **settings)
             for condition, value in conditions.items()
         ]
 
@@ -180,8 +182,9 @@ def _document(definitions: Mapping[str, ProcessRecipe]) -> str:
 def _mapping(name: str, rule: RuleSpec) -> dict[str, Any]:
     if not isinstance(rule, RuleSpec):
         raise ConfigError(f"a rule of {name!r} is a RuleSpec, not {rule!r}")
+    unnamed = rule.condition == "check" and rule.target_field == ""
     said = {
-        "field": rule.target_field,
+        **({} if unnamed else {"field": rule.target_field}),
         rule.condition: rule.value,
         "level": rule.level,
         "min_threshold": rule.min_threshold,
