@@ -34,13 +34,16 @@ typedef struct {
 } undo;
 
 struct journal {
-  state *st;
+  engine *engine; // borrowed from whoever commits
   undo *items;
   size_t n, cap;
 };
 
-// Makes room for one entry, so that adding it cannot fail.
+// Before each write: makes room for one entry, so that adding it cannot fail. Here a test may stop
+// the commit.
 static int journal_room(journal *j) {
+  if (fault_point(j->engine) < 0)
+    return -1;
   if (j->n == j->cap) {
     size_t cap = j->cap == 0 ? 16 : j->cap * 2;
     undo *items = PyMem_Realloc(j->items, cap * sizeof(undo));
@@ -54,14 +57,17 @@ static int journal_room(journal *j) {
   return 0;
 }
 
-// Steals key and old.
+// After a write for which there is room. Steals key and old.
+static void journal_put(journal *j, undo entry) { j->items[j->n++] = entry; }
+
+// Before a write. Steals key and old.
 static int journal_add(journal *j, undo entry) {
   if (journal_room(j) < 0) {
     Py_XDECREF(entry.key);
     Py_XDECREF(entry.old);
     return -1;
   }
-  j->items[j->n++] = entry;
+  journal_put(j, entry);
   return 0;
 }
 
@@ -128,7 +134,7 @@ static int restore(state *st, const undo *u) {
 static void journal_undo(journal *j) {
   PyObject *error = errors_take();
   for (size_t i = j->n; i-- > 0;)
-    if (restore(j->st, &j->items[i]) < 0)
+    if (restore(j->engine->st, &j->items[i]) < 0)
       PyErr_WriteUnraisable(j->items[i].target);
   errors_put(error);
 }
@@ -219,7 +225,7 @@ static int apply_object(state *st, node *n, journal *j, bool exact) {
   while (PyDict_Next(n->pending->fields, &pos, &name, &value)) {
     if (value == st->removed)
       value = NULL;
-    if (!foreign && remember_field(j, n->target, name, exact) < 0)
+    if ((foreign ? fault_point(j->engine) : remember_field(j, n->target, name, exact)) < 0)
       return -1;
     int failed = foreign ? PyObject_SetAttr(n->target, name, value)
                          : PyObject_GenericSetAttr(n->target, name, value);
@@ -253,7 +259,8 @@ static int set_keys(journal *j, PyObject *target, PyObject *values, bool remembe
   Py_ssize_t pos = 0;
   PyObject *key, *value;
   while (values != NULL && PyDict_Next(values, &pos, &key, &value))
-    if ((remember && remember_key(j, target, key) < 0) || base_set_item(target, key, value) < 0)
+    if ((remember ? remember_key(j, target, key) : fault_point(j->engine)) < 0 ||
+        base_set_item(target, key, value) < 0)
       return -1;
   return 0;
 }
@@ -274,7 +281,8 @@ static int apply_dict(node *n, journal *j, bool exact) {
     return -1;
   Py_ssize_t pos = 0;
   while (!o->hidden && deletes && PyDict_Next(o->dead, &pos, &key, &value))
-    if ((!whole && remember_key(j, target, key) < 0) || base_del_item(target, key) < 0)
+    if ((whole ? fault_point(j->engine) : remember_key(j, target, key)) < 0 ||
+        base_del_item(target, key) < 0)
       return -1;
   return set_keys(j, target, o->changed, !whole) < 0 || set_keys(j, target, o->added, !whole) < 0 ? -1
                                                                                                   : 0;
@@ -329,11 +337,13 @@ static int apply_set(node *n, journal *j) {
     if (elements != NULL && it == NULL)
       return -1;
     while (it != NULL && (element = PyIter_Next(it)) != NULL) {
-      int failed = adding ? PySet_Add(target, element) : PySet_Discard(target, element) < 0 ? -1 : 0;
-      if (!failed && !o->hidden)
-        failed = journal_add(j, (undo){.what = adding ? ADDED : REMOVED,
-                                       .target = target,
-                                       .key = Py_NewRef(element)});
+      // Noted first: a set that has no memory to grow refuses an element that it then has.
+      undo entry = {.what = adding ? ADDED : REMOVED, .target = target};
+      if (!o->hidden)
+        entry.key = Py_NewRef(element);
+      int failed = o->hidden ? fault_point(j->engine) : journal_add(j, entry);
+      if (!failed)
+        failed = adding ? PySet_Add(target, element) : PySet_Discard(target, element) < 0 ? -1 : 0;
       Py_DECREF(element);
       if (failed)
         break;
@@ -361,7 +371,8 @@ static int apply_memory(node *n, journal *j) {
     Py_DECREF(copy); // one that refuses to be written has not been
     return -1;
   }
-  return journal_add(j, entry);
+  journal_put(j, entry);
+  return 0;
 }
 
 // Pushes item at an end of a deque, or pulls one there if item is NULL; 0 is the left end.
@@ -369,7 +380,7 @@ static int move_end(journal *j, PyObject *target, Py_ssize_t end, PyObject *item
   const char *push = end == 0 ? "appendleft" : "append", *pull = end == 0 ? "popleft" : "pop";
   if (journal_room(j) < 0)
     return -1;
-  PyObject *done = base_deque(j->st, item != NULL ? push : pull, target, item);
+  PyObject *done = base_deque(j->engine->st, item != NULL ? push : pull, target, item);
   if (done == NULL)
     return -1;
   undo entry = {.what = item != NULL ? PUSHED : PULLED, .target = target, .index = end};
@@ -377,7 +388,8 @@ static int move_end(journal *j, PyObject *target, Py_ssize_t end, PyObject *item
     entry.old = done;
   else
     Py_DECREF(done);
-  return journal_add(j, entry);
+  journal_put(j, entry);
+  return 0;
 }
 
 static int push_all(journal *j, PyObject *target, Py_ssize_t end, PyObject *deque) {
@@ -419,13 +431,14 @@ static int apply_deque(state *st, node *n, journal *j) {
 
 _Thread_local int apply_depth;
 
-int apply_all(core *c, state *st, journal **before) {
+int apply_all(core *c, engine *e, journal **before) {
+  state *st = e->st;
   journal *j = *before = PyMem_Calloc(1, sizeof(journal));
   if (j == NULL) {
     PyErr_NoMemory();
     return -1;
   }
-  j->st = st;
+  j->engine = e;
   int failed = 0;
   apply_depth++; // a setter may run a process of another engine
   for (size_t i = 0; !failed && i < c->n_dirty; i++) {
@@ -445,6 +458,8 @@ int apply_all(core *c, state *st, journal **before) {
     if (!failed && n->pending->fields != NULL)
       failed = apply_object(st, n, j, c->foreign);
   }
+  if (!failed)
+    failed = fault_point(e);
   if (failed)
     journal_undo(j);
   apply_depth--;

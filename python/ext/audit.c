@@ -5,7 +5,6 @@
 // Calls that run Python code: fetching, the loggers of audit_tell, the check of audit_first.
 #include "ext.h"
 
-#include <time.h>
 
 #define FEW 16
 #define MAX_STALE 8 // recipes that may be put in force while one gate is asked
@@ -225,13 +224,6 @@ static int fits(process *p, PyObject *const *args, PyObject *kwnames) {
 
 // ---- gates --------------------------------------------------------------------------------------
 
-static int64_t now(void) {
-  struct timespec t;
-  if (clock_gettime(CLOCK_REALTIME_COARSE, &t) != 0)
-    return 0;
-  return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 // Fetches what is needed, of n fields.
 static int fill(scope *s, shape *above, const need *needs, size_t n, PyObject *const *args,
                 PyObject *kwnames, fetch *f, theus_value *values) {
@@ -284,13 +276,13 @@ static theus_status judge(scope *s, uint32_t gate, plan *p, const said *v, bool 
                           theus_judgement *answer, theus_error *err) {
   engine *e = s->engine;
   if (!large)
-    return e->api->audit_judge(e->handle, s->proc->id, s->handle, gate, p->generation, now(),
+    return e->api->audit_judge(e->handle, s->proc->id, s->handle, gate, p->generation, clock_wall(),
                                v->values, v->n, answer, err);
   theus_process process = s->proc->id;
   theus_tx tx = s->handle;
   theus_status status;
   Py_BEGIN_ALLOW_THREADS
-  status = e->api->audit_judge(e->handle, process, tx, gate, p->generation, now(), v->values, v->n,
+  status = e->api->audit_judge(e->handle, process, tx, gate, p->generation, clock_wall(), v->values, v->n,
                                answer, err);
   Py_END_ALLOW_THREADS
   return status;

@@ -88,6 +88,7 @@ static int engine_traverse(PyObject *op, visitproc visit, void *arg) {
   Py_VISIT(e->ctx);
   Py_VISIT(e->processes);
   Py_VISIT(e->listeners);
+  Py_VISIT(e->fault);
   return 0;
 }
 
@@ -96,6 +97,7 @@ static int engine_clear(PyObject *op) {
   Py_CLEAR(e->ctx);
   Py_CLEAR(e->processes);
   Py_CLEAR(e->listeners);
+  Py_CLEAR(e->fault);
   return 0;
 }
 
@@ -482,6 +484,7 @@ static PyMethodDef engine_methods[] = {
     {"_resolve", engine_resolve, METH_O, NULL},
     {"_permission", engine_permission, METH_VARARGS, NULL},
     {"_panic", engine_panic, METH_NOARGS, NULL},
+    {"_fault", fault_arm, METH_VARARGS, NULL},
     {"_audit_load", audit_load, METH_VARARGS, NULL},
     {"_audit_reset", audit_reset, METH_NOARGS, NULL},
     {"_audit_stopped", audit_stopped, METH_NOARGS, NULL},

@@ -205,7 +205,19 @@ struct engine {
   uint64_t rules;      // counts the recipes that were put in force; 0: there was none
   bool fresh;          // no process ran since the last of them
   bool unheard;        // the log of the audit has events that nobody was told
+  PyObject *fault;     // raised at a point of a commit, for tests; NULL outside of them
+  Py_ssize_t fuse;     // at which point
+  Py_ssize_t points;   // points passed since it was armed
 };
+
+// clock.c: nanoseconds, of the real clocks or of a test's.
+PyObject *clock_fake(PyObject *module, PyObject *arg);
+int64_t clock_wall(void);   // since the epoch, within some milliseconds
+int64_t clock_steady(void); // since some moment, never back
+
+// fault.c: commits that fail on purpose.
+PyObject *fault_arm(PyObject *op, PyObject *args);
+int fault_point(engine *e); // 0, or -1 with the exception whose turn it is
 
 int engine_usable(engine *e); // 0, or -1 with an exception: closed, forked
 // errors_raise for a call on an engine; ends its leases where the kernel refuses further work.
@@ -491,7 +503,7 @@ PyObject *base_factory(state *st, PyObject *defaultdict);                       
 
 // Commit (apply.c).
 typedef struct journal journal; // what was there before; its release may run destructors
-int apply_all(core *c, state *st, journal **before); // all stand, or none and an exception
+int apply_all(core *c, engine *e, journal **before); // all stand, or none and an exception
 void apply_forget(journal *before);
 extern _Thread_local int apply_depth; // > 0: this thread carries out a commit or a HEAVY write
 int apply_settle(core *c, state *st); // before a commit: replace views inside pending values

@@ -153,11 +153,7 @@ static int admit(engine *e, process *p, PyObject *name, admission *a) {
   return 1;
 }
 
-static double seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
+static double seconds(void) { return (double)clock_steady() * 1e-9; }
 
 static int wait_and_admit(engine *e, process *p, PyObject *name, admission *a) {
   for (double since = 0;;) {
@@ -321,7 +317,7 @@ static void announce(engine *e, uint64_t version, PyObject *name, PyObject *writ
 // *before is released by the caller, once the scope is no longer in charge.
 static int publish(scope *s, theus_action *next, journal **before) {
   engine *e = s->engine;
-  int failed = apply_all(s->core, e->st, before);
+  int failed = apply_all(s->core, e, before);
   PyObject *error = failed ? errors_take() : NULL;
   theus_error err = {0};
   theus_status status = THEUS_OK;

@@ -21,7 +21,11 @@ import theus
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-MODULES = ["_kernel", *sorted(path.stem for path in Path(theus.__path__[0]).glob("*.py"))]
+PACKAGE = Path(theus.__path__[0])
+MODULES = sorted(
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+    for path in PACKAGE.rglob("*.py")
+)
 # Where an access was refused depends on the machine and on the line of a page.
 PLACE = re.compile(r"^(  at: +)\S.*:\d+$", re.MULTILINE)
 FENCE = re.compile(r"^```([^\n`]*)\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
@@ -83,10 +87,10 @@ def run_session(path: Path, block: Block, namespace: dict[str, object]) -> None:
     assert result.failed == 0, report.getvalue()
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", ["theus._kernel", *MODULES])
 def test_docstrings(name: str) -> None:
     """Every example in a docstring does what it says."""
-    module = theus if name == "__init__" else importlib.import_module(f"theus.{name}")
+    module = importlib.import_module(name)
     report = io.StringIO()
     with contextlib.redirect_stdout(report):
         result = doctest.testmod(module, optionflags=doctest.ELLIPSIS)

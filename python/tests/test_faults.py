@@ -250,3 +250,37 @@ def test_memory_runs_out_at_every_allocation(way: str, listening: int, width: in
         command + arguments, capture_output=True, text=True, check=False, timeout=300
     )
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+GROWING = """
+import _testcapi
+from theus import BaseDomainContext, BaseSystemContext, TheusEngine
+
+for position in range(2000):
+    with TheusEngine(BaseSystemContext(None, BaseDomainContext())) as engine:
+        with engine.edit() as ctx:
+            ctx.domain.numbers = {1}
+        failed = True
+        _testcapi.set_nomemory(position, position + 1)
+        try:
+            with engine.edit() as ctx:
+                ctx.domain.numbers.update(range(1000, 1060))
+            failed = False
+        except MemoryError:
+            pass
+        finally:
+            _testcapi.remove_mem_hooks()
+        assert len(engine.ctx.domain.numbers) == (1 if failed else 61), (position, failed)
+    if not failed and position > 300:
+        break
+else:
+    raise SystemExit("never calm")
+"""
+
+
+@pytest.mark.skipif(_testcapi is None, reason="this CPython has no _testcapi")
+def test_a_set_that_cannot_grow_keeps_nothing() -> None:
+    """Law: CPython refuses an element that the set then has; a commit undoes that one too."""
+    command = [sys.executable, "-c", textwrap.dedent(GROWING)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]

@@ -200,9 +200,10 @@ def test_without_a_compiler_one_sentence(checkout: Path, tmp_path: Path) -> None
 
 def test_the_wheel_holds_exactly_what_runs(wheel: Path) -> None:
     """Law: no source in C or Go, no test and no leftover is shipped; nothing is missing."""
-    sources = {f"theus/{path.name}" for path in (ROOT / "python" / "theus").glob("*.py")}
+    package = ROOT / "python" / "theus"
+    sources = {f"theus/{path.relative_to(package)}" for path in package.rglob("*.py")}
     typed = {"theus/_kernel.pyi", "theus/_typing.pyi", "theus/py.typed"}
-    about = {"METADATA", "RECORD", "WHEEL", "licenses/LICENSE", "top_level.txt"}
+    about = {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE", "top_level.txt"}
     names = zipfile.ZipFile(wheel).namelist()
     libraries = {name for name in names if name.endswith(".so")}
     assert {re.sub(r"\..*", "", name) for name in libraries} == {"theus/_kernel", "theus/libtheus"}

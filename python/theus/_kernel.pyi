@@ -66,6 +66,8 @@ class Engine(Generic[Root]):
         self, process: str, path: str, level: int, outcome: int, after: int, most: int, /
     ) -> tuple[list[tuple[Any, ...]], int, int]:
         """(events as tuples, how many there ever were, how many are lost)."""
+    def _fault(self, point: int, error: BaseException | None, /) -> int:
+        """Raise error at a point of a commit; for tests. How many points the last one passed."""
     def _panic(self) -> None:
         """Panic inside the kernel, as a bug of ours would; for tests."""
 
@@ -569,6 +571,9 @@ class Memory:
 
 def _register(kind: type, how: Any, /) -> None: ...
 def _mark(value: object, /) -> None: ...
+def _clock(nanoseconds: int, /) -> None:
+    """What the clocks of the extension tell from now on; below 0 the real time. For tests."""
+
 def plain(value: Any, /) -> Any:
     """An independent plain copy of what a view shows; anything else is returned as it is."""
 

@@ -5,6 +5,7 @@ from typing import assert_type
 
 import theus
 from theus import BaseDomainContext, BaseGlobalContext, BaseSystemContext, TheusEngine, process
+from theus.testing import assert_rolled_back, freeze
 
 
 class SoldOut(Exception):
@@ -65,6 +66,18 @@ def untyped(engine: TheusEngine) -> int:
     return engine.version
 
 
+def check(engine: TheusEngine[System]) -> SoldOut:
+    """What a test of the shop says."""
+    before = freeze(engine.ctx)
+    with assert_rolled_back(engine, SoldOut) as caught:
+        engine.execute_process("order", item="tea", count=5)
+    with assert_rolled_back(engine) as unknown:
+        engine.execute_process("order", item="coffee")
+    assert_type(unknown.value, Exception)
+    assert before.changes(engine.ctx) == []
+    return caught.value
+
+
 def main() -> None:
     """Sell, and fail to."""
     with open_shop({"tea": 2}) as engine:
@@ -77,6 +90,7 @@ def main() -> None:
             print(f"no {error} left")
         except theus.AccessDeniedError as error:
             print(theus.explain(error))
+        print(f"{check(engine)} is tested")
         print(engine.ctx.domain.stock, engine.ctx.domain.orders, untyped(engine))
 
 
