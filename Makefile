@@ -124,6 +124,17 @@ bench: build gopy ## Measure, as ratios against plain Python
 bench-check: build ## Count instructions, crossings and allocations; fail if one grew past its budget
 	$(PY) benchmarks/bench_count.py --check
 
+.PHONY: bench-peers
+bench-peers: build build/peers/.ready ## Run the same agent step on Theus and on its peers
+	PYTHONPATH=python:benchmarks build/peers/bin/python -m peers
+
+# The peers have an environment of their own: none of them comes near the package or its tests.
+build/peers/.ready: benchmarks/peers/requirements.txt | tools
+	rm -rf build/peers
+	$(PYTHON) -m venv build/peers
+	build/peers/bin/pip install --quiet --requirement $<
+	touch $@
+
 .PHONY: gopy
 gopy: build/gopy/.ready ## Generate the second binding of the kernel, the oracle of test_gopy.py
 
