@@ -94,20 +94,30 @@ def test_the_extension_is_not_empty() -> None:
     assert PACKAGE
 
 
+# What a file imports besides theus and the standard library: the plugin of pytest is loaded by
+# pytest and by nothing else, and the commands by whoever starts the command line.
+BESIDES = {"cli/_commands.py": {"click", "rich"}, "testing/plugin.py": {"pytest"}}
+# Nothing needs the command line but the ways to start it.
+STARTS = {"__main__.py"}
+
+
 @pytest.mark.parametrize("source", PACKAGE, ids=lambda path: path.name)
 def test_the_package_is_thin(source: Path) -> None:
     """Law: python/theus imports itself and the standard library, at any depth of any function.
 
-    The plugin of pytest is loaded by pytest, and by nothing else.
+    Nothing but the command line itself imports the command line.
     """
     imported = set()
     for node in ast.walk(ast.parse(source.read_text())):
         if isinstance(node, ast.Import):
-            imported |= {alias.name.split(".")[0] for alias in node.names}
+            imported |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            imported.add("theus" if node.level else (node.module or "").split(".")[0])
-    host = {"pytest"} if source.match("theus/testing/plugin.py") else set()
-    assert imported - sys.stdlib_module_names <= {"theus"} | host
+            imported.add("theus" if node.level else node.module or "")
+    tops = {name.split(".")[0] for name in imported}
+    besides = BESIDES.get(f"{source.parent.name}/{source.name}", set())
+    assert tops - sys.stdlib_module_names <= {"theus"} | besides
+    if source.parent.name != "cli" and source.name not in STARTS:
+        assert not [name for name in imported if name.startswith("theus.cli")]
 
 
 def test_the_kernel_knows_no_c() -> None:

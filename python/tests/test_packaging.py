@@ -202,6 +202,7 @@ def test_the_wheel_holds_exactly_what_runs(wheel: Path) -> None:
     """Law: no source in C or Go, no test and no leftover is shipped; nothing is missing."""
     package = ROOT / "python" / "theus"
     sources = {f"theus/{path.relative_to(package)}" for path in package.rglob("*.py")}
+    sources |= {f"theus/{path.relative_to(package)}" for path in package.rglob("*.txt")}
     typed = {"theus/_kernel.pyi", "theus/_typing.pyi", "theus/py.typed"}
     about = {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE", "top_level.txt"}
     names = zipfile.ZipFile(wheel).namelist()
