@@ -149,8 +149,8 @@ build/gopy/.ready: go.mod go.sum $(shell find core -name '*.go' ! -name '*_test.
 	touch $@
 
 .PHONY: wheels
-wheels: build ## Build the sdist, and from it a wheel, into build/dist
-	$(PY) -m build --outdir build/dist
+wheels: build ## Build the sdist, and from it a manylinux wheel for each CPython found, into build/dist
+	$(PY) python/wheels.py build/dist
 
 .PHONY: clean
 clean: ## Remove all that was made

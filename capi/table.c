@@ -36,6 +36,7 @@ static const theus_api api = {
     .audit_stopped = theus_audit_stopped,
     .audit_log = theus_audit_log,
     .audit_release = theus_audit_release,
+    .built = theus_built,
 };
 
 const theus_api *theus_get_api(uint32_t abi_version) {

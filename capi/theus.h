@@ -235,6 +235,13 @@ typedef struct theus_info {
   const char *zone_prefixes; // "sig_ cmd_ meta_ heavy_": keys that start otherwise are DATA
 } theus_info;
 
+// theus_build says how the library was built; zero-terminated, static, never freed.
+typedef struct theus_build {
+  const char *platform; // "linux/amd64"
+  const char *modules;  // the Go modules inside, one "path version" a line
+  const char *settings; // what the build was told, one "name=value" a line
+} theus_build;
+
 typedef struct theus_options {
   uint32_t max_depth; // nested processes, 0 means 64
   uint32_t reserved;
@@ -429,6 +436,13 @@ typedef struct theus_audit_events {
 // Owns:   nothing; the strings live as long as the library.
 // Thread: any.
 extern theus_status theus_describe(theus_info *out);
+
+// theus_built fills *out with how the library was built, for version reports and inventories.
+//
+// Returns THEUS_OK.
+// Owns:   nothing; the strings live as long as the library.
+// Thread: any.
+extern theus_status theus_built(theus_build *out);
 
 // theus_live counts the handles that are open: engines and transactions of all engines.
 //
@@ -748,6 +762,7 @@ typedef struct theus_api {
   theus_status (*audit_stopped)(theus_engine, uint32_t *, theus_error *);
   theus_status (*audit_log)(theus_engine, theus_audit_query_in, theus_audit_events *, theus_error *);
   void (*audit_release)(theus_storage *);
+  theus_status (*built)(theus_build *);
 } theus_api;
 
 // theus_get_api returns the table for an ABI version, or NULL if this library does not speak it.

@@ -134,6 +134,11 @@ static void table(theus_api *(*get)(uint32_t)) {
   CHECK(info.zone_prefixes && strcmp(info.zone_prefixes, "sig_ cmd_ meta_ heavy_") == 0);
   theus_info again = {0};
   CHECK(api->describe(&again) == THEUS_OK && again.version == info.version);
+  theus_build build = {0};
+  CHECK(api->built(&build) == THEUS_OK);
+  CHECK(build.platform && strchr(build.platform, '/') != NULL);
+  CHECK(build.modules && strstr(build.modules, "gopkg.in/yaml.v3 v") != NULL);
+  CHECK(build.settings && strstr(build.settings, "CGO_ENABLED=1\n") != NULL);
   CHECK(api->live() == 0);
 }
 

@@ -20,9 +20,12 @@ static PyObject *kernel_describe(PyObject *module, PyObject *unused) {
   theus_info info = {0};
   if (api == NULL)
     return NULL;
-  (void)api->describe(&info); // cannot fail
-  return Py_BuildValue("{ssssss}", "version", info.version, "go_version", info.go_version,
-                       "zone_prefixes", info.zone_prefixes);
+  theus_build build = {0};
+  (void)api->describe(&info); // cannot fail, and neither can the other
+  (void)api->built(&build);
+  return Py_BuildValue("{ssssssssssss}", "version", info.version, "go_version", info.go_version,
+                       "zone_prefixes", info.zone_prefixes, "platform", build.platform, "modules",
+                       build.modules, "settings", build.settings);
 }
 
 static PyObject *kernel_live(PyObject *module, PyObject *unused) {

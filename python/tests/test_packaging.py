@@ -3,6 +3,7 @@
 Everything happens in temporary folders and fresh virtual environments, from a copy of the checkout.
 """
 
+import json
 import os
 import re
 import shutil
@@ -15,6 +16,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 import theus
 from theus import _kernel
@@ -93,10 +96,10 @@ def checkout(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sdist, and beside it the wheel that build makes from it under isolation."""
+    """The sdist, and beside it the wheel that make wheels makes from it under isolation."""
     folder = tmp_path_factory.mktemp("dist")
     source = shutil.copytree(ROOT, folder / "checkout", ignore=MADE)
-    done = run([sys.executable, "-m", "build", "--outdir", folder, source], folder)
+    done = run([sys.executable, source / "python/wheels.py", folder, sys.executable], folder)
     assert done.returncode == 0, done.stdout
     return folder / f"theus-{VERSION}.tar.gz"
 
@@ -205,12 +208,43 @@ def test_the_wheel_holds_exactly_what_runs(wheel: Path) -> None:
     sources |= {f"theus/{path.relative_to(package)}" for path in package.rglob("*.txt")}
     typed = {"theus/_kernel.pyi", "theus/_typing.pyi", "theus/py.typed"}
     about = {"METADATA", "RECORD", "WHEEL", "entry_points.txt", "licenses/LICENSE", "top_level.txt"}
+    about |= {"sboms/libtheus.cdx.json"}
+    inside = ("go.starlark.net", "golang.org/x/sys", "gopkg.in/yaml.v3", "std")
+    about |= {f"licenses/go/{module}/LICENSE" for module in inside}
+    about |= {"licenses/go/gopkg.in/yaml.v3/NOTICE"}
     names = zipfile.ZipFile(wheel).namelist()
     libraries = {name for name in names if name.endswith(".so")}
     assert {re.sub(r"\..*", "", name) for name in libraries} == {"theus/_kernel", "theus/libtheus"}
     assert len(libraries) == 2
     info = {f"theus-{VERSION}.dist-info/{name}" for name in about}
     assert sorted(sources | typed | libraries | info) == sorted(names)
+
+
+def test_the_wheel_runs_on_every_linux_of_its_age(wheel: Path) -> None:
+    """Law: auditwheel finds nothing but an old enough libc in it, and it is small."""
+    done = run([sys.executable, "-m", "auditwheel", "show", wheel], wheel.parent)
+    assert done.returncode == 0, done.stdout
+    told = " ".join(done.stdout.split())
+    tag = re.search(r"manylinux_2_\d+_x86_64", wheel.name)
+    assert tag, wheel.name
+    assert f'following platform tag: "{tag[0]}"' in told
+    libraries = re.search(r"shared libraries: (.*?)\.? This constrains", told)
+    assert libraries, told
+    assert re.findall(r"\blib\w+\.so", libraries[1]) == ["libc.so"]
+    assert wheel.stat().st_size <= 8 * 1024 * 1024
+
+
+def test_the_wheel_lists_what_is_inside_the_kernel(wheel: Path) -> None:
+    """Law: the inventory names the modules that the kernel itself names, and their licences."""
+    with zipfile.ZipFile(wheel) as archive:
+        bom = json.loads(archive.read(f"theus-{VERSION}.dist-info/sboms/libtheus.cdx.json"))
+    assert (bom["bomFormat"], bom["specVersion"]) == ("CycloneDX", "1.6")
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(bom)) is None
+    listed = {part["name"]: part["version"] for part in bom["components"]}
+    built = theus.build_info()
+    assert listed.pop("std") == built.go_version.removeprefix("go")
+    assert listed == built.modules
+    assert all(part["licenses"] for part in bom["components"])
 
 
 def test_the_sdist_holds_no_leftovers(sdist: Path) -> None:

@@ -1,6 +1,7 @@
 """Theus runs functions on shared state, each held to what it declares."""
 
 from theus._binding import In, Out, Ref
+from theus._build import BuildInfo, build_info
 from theus._context import BaseDomainContext, BaseGlobalContext, BaseSystemContext
 from theus._engine import TheusEngine
 from theus._explain import explain
@@ -42,6 +43,7 @@ __all__ = [
     "BaseDomainContext",
     "BaseGlobalContext",
     "BaseSystemContext",
+    "BuildInfo",
     "ConfigError",
     "ContractDefinitionError",
     "ContractViolationError",
@@ -64,6 +66,7 @@ __all__ = [
     "UnsupportedValueError",
     "ZoneViolationError",
     "__version__",
+    "build_info",
     "explain",
     "opaque",
     "plain",

@@ -578,7 +578,7 @@ def plain(value: Any, /) -> Any:
     """An independent plain copy of what a view shows; anything else is returned as it is."""
 
 def describe() -> Mapping[str, str]:
-    """version, go_version, zone_prefixes of the kernel library; loads it."""
+    """version, go_version, zone_prefixes, platform, modules, settings of the kernel; loads it."""
 
 def live() -> int:
     """Open handles in the kernel; loads it."""
