@@ -61,6 +61,9 @@ var edges = map[string]string{
 	"check -> fault":          "a malformed condition is a fault",
 	"check -> path":           "both sides name places",
 	"engine -> check":         "never: whoever loads a recipe says in which language its checks are",
+	"fsm -> fault":            "a malformed state machine is a fault",
+	"fsm -> flux":             "what a state runs is a workflow, what guards an event is a condition",
+	"fsm -> engine":           "never: a host runs machines; here they are read and checked",
 	"engine -> fault":         "all its errors are faults",
 	"engine -> path":          "it joins the packages below it",
 	"engine -> zone":          "it joins the packages below it",
@@ -71,6 +74,7 @@ var edges = map[string]string{
 	"engine -> transaction":   "it joins the packages below it",
 	"engine -> audit":         "it joins the packages below it",
 	"engine -> flux":          "never: a workflow is a user of the engine, not a part of it",
+	"engine -> fsm":           "never: so is a state machine",
 	"* -> internal/invariant": "assertions",
 	"* -> internal/spell":     "did you mean",
 
