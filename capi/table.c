@@ -37,6 +37,8 @@ static const theus_api api = {
     .audit_log = theus_audit_log,
     .audit_release = theus_audit_release,
     .built = theus_built,
+    .fsm_load = theus_fsm_load,
+    .flux_outline = theus_flux_outline,
 };
 
 const theus_api *theus_get_api(uint32_t abi_version) {

@@ -401,6 +401,18 @@ typedef struct theus_recipe {
 } theus_recipe;
 typedef const theus_recipe *theus_recipe_in;
 
+// theus_definition is a text that holds a state machine or a workflow.
+typedef struct theus_definition {
+  theus_str name;      // of the file, for places
+  theus_str text;      // YAML or, of a dict, JSON
+  theus_str start;     // the state to begin with; empty: that of the definition
+  theus_str processes; // JSON: name -> list of its arguments, or null if it takes any; empty: every
+                       // name is that of a process
+  uint32_t dict;       // 1: text is JSON, and places are ways into it
+  uint32_t reserved;
+} theus_definition;
+typedef const theus_definition *theus_definition_in;
+
 // theus_audit_query says which events are wanted; zeroed, all that are held.
 typedef struct theus_audit_query {
   theus_str process; // of this one
@@ -722,6 +734,27 @@ extern theus_status theus_audit_log(theus_engine engine, theus_audit_query_in qu
 // Thread: any, one at a time for one storage.
 extern void theus_audit_release(theus_storage *storage);
 
+// theus_fsm_load checks the definition of a state machine and gives it as JSON; see Describe in
+// core/fsm. The kernel keeps nothing: states, buses and threads are the host's.
+//
+// Returns THEUS_OK           *out is the text
+//         THEUS_CONFIG       the message lists every problem with its place
+//         THEUS_INVALID      the processes of the definition are not what they must be
+// Owns:   *storage, which theus_audit_release frees; *out points into it.
+// Thread: any.
+extern theus_status theus_fsm_load(theus_definition_in definition, theus_str *out,
+                                   theus_storage *storage, theus_error *err);
+
+// theus_flux_outline gives the steps of a workflow as JSON, for those who draw it; see Outline in
+// core/flux. It knows no processes and opens no other file.
+//
+// Returns THEUS_OK           *out is the text
+//         THEUS_CONFIG       the message lists every problem with its place
+// Owns:   *storage, which theus_audit_release frees; *out points into it.
+// Thread: any.
+extern theus_status theus_flux_outline(theus_definition_in definition, theus_str *out,
+                                       theus_storage *storage, theus_error *err);
+
 // ---- the table ---------------------------------------------------------------------------------
 
 // theus_api is the one door. It only ever grows at its end; struct_size tells how far it goes.
@@ -763,6 +796,8 @@ typedef struct theus_api {
   theus_status (*audit_log)(theus_engine, theus_audit_query_in, theus_audit_events *, theus_error *);
   void (*audit_release)(theus_storage *);
   theus_status (*built)(theus_build *);
+  theus_status (*fsm_load)(theus_definition_in, theus_str *, theus_storage *, theus_error *);
+  theus_status (*flux_outline)(theus_definition_in, theus_str *, theus_storage *, theus_error *);
 } theus_api;
 
 // theus_get_api returns the table for an ABI version, or NULL if this library does not speak it.

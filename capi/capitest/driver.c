@@ -554,6 +554,36 @@ static void audits(void) {
   REFUSED(THEUS_CLOSED, "closed", api->audit_load(engine, &recipe, &err));
 }
 
+static void machines(void) {
+  theus_definition m = {.name = str("m.yaml"),
+                        .text = str("states: {IDLE: {entry: [act, {process: act, args: {n: 1}}], on: {GO: IDLE}}}"),
+                        .processes = str("{\"act\": [\"n\"], \"learn\": null}")};
+  theus_str json = {0};
+  theus_storage storage = NULL;
+  OK(api->fsm_load(&m, &json, &storage, &err));
+  CHECK(json.len > 2 && json.data[0] == '{' && storage != NULL);
+  api->audit_release(&storage);
+  m.text = str("states: {IDLE: {entry: [lern, {process: act, args: {m: 1}}], on: {GO: IDLE}}}");
+  REFUSED(THEUS_CONFIG, "m.yaml:1:25: there is no process \"lern\"", api->fsm_load(&m, &json, &storage, &err));
+  REFUSED(THEUS_CONFIG, "takes no argument \"m\"", api->fsm_load(&m, &json, &storage, &err));
+  m.processes = str("");
+  OK(api->fsm_load(&m, &json, &storage, &err));
+  api->audit_release(&storage);
+  m.start = str("BUSY");
+  REFUSED(THEUS_CONFIG, "no state", api->fsm_load(&m, &json, &storage, &err));
+  m.processes = str("[");
+  REFUSED(THEUS_INVALID, "processes", api->fsm_load(&m, &json, &storage, &err));
+  REFUSED(THEUS_INVALID, "NULL", api->fsm_load(NULL, &json, &storage, &err));
+  m = (theus_definition){.name = str("w"), .text = str("[\"act\", {\"flux\": \"run\", \"steps\": []}]"), .dict = 1};
+  OK(api->flux_outline(&m, &json, &storage, &err));
+  CHECK(json.len > 2 && json.data[0] == '[' && storage != NULL);
+  api->audit_release(&storage);
+  m.text = str("[5]");
+  REFUSED(THEUS_CONFIG, "w: [0]: a step", api->flux_outline(&m, &json, &storage, &err));
+  m.text = str("[]");
+  REFUSED(THEUS_INVALID, "out", api->flux_outline(&m, NULL, &storage, &err));
+}
+
 static void panics(void) {
   theus_engine sick = open_engine(), well = open_engine();
   theus_action run = begin(sick, 0, 0), next = {0};
@@ -660,6 +690,7 @@ int main(int argc, char **argv) {
     nesting();
     audits();
     checks();
+  machines();
     arrays();
     panics();
   }

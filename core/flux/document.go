@@ -21,8 +21,19 @@ type Document struct {
 	checker checker
 }
 
-// Open reads a document. What cannot be read is a problem already.
+// Open reads a document. What cannot be read is a problem already. Of the surroundings none is
+// needed: without Processes any name is that of one, without Contracts branches are not compared,
+// and without Files what is called is not opened. All that is left to whoever loads the workflow.
 func Open(src Source, around Surroundings) *Document {
+	if around.Processes == nil {
+		around.Processes = anything{}
+	}
+	if around.Contracts == nil {
+		around.Contracts = anything{}
+	}
+	if around.Files == nil {
+		around.Files = anything{}
+	}
 	d := &Document{checker: checker{around: around, done: map[string]*workflow{src.Name: nil}, order: []string{src.Name}}}
 	if n := read(src, &d.checker.found); n != nil {
 		d.Root = Node{n}

@@ -16,6 +16,8 @@ static PyStructSequence_Field delta_fields[] = {
     {"old_value", "what was there before, None where there was nothing"},
     {"target", "the object that was written"},
     {"key", "the field, key or index"},
+    {"zone", "'data', 'signal', 'meta' or 'heavy'"},
+    {"signal", "below a signal: (the object that has the field, the way to it); None elsewhere"},
     {0},
 };
 
@@ -23,7 +25,7 @@ PyStructSequence_Desc delta_desc = {
     .name = "theus._kernel.DeltaEntry",
     .doc = "Readable form of one log record.",
     .fields = delta_fields,
-    .n_in_sequence = 6,
+    .n_in_sequence = 6, // the others have names alone
 };
 
 static PyStructSequence_Field commit_fields[] = {
@@ -60,9 +62,10 @@ static PyObject *fill(PyTypeObject *type, PyObject **items, Py_ssize_t n) {
 static PyObject *or_none(PyObject *value) { return Py_NewRef(value == NULL ? Py_None : value); }
 
 PyObject *delta_new(state *st, PyObject *path, uint16_t op, PyObject *value, PyObject *old,
-                    PyObject *target, PyObject *key) {
+                    PyObject *target, PyObject *key, PyObject *zone, PyObject *signal) {
   PyObject *items[] = {Py_NewRef(path), PyUnicode_InternFromString(OPERATIONS[op]), or_none(value),
-                       or_none(old),    Py_NewRef(target),                          Py_NewRef(key)};
+                       or_none(old),    Py_NewRef(target),                          Py_NewRef(key),
+                       Py_XNewRef(zone), Py_XNewRef(signal)};
   return fill(st->delta_type, items, Py_ARRAY_LENGTH(items));
 }
 

@@ -313,8 +313,10 @@ static PyObject *engine_on_commit(PyObject *op, PyObject *listener) {
                  Py_TYPE(listener)->tp_name);
     return NULL;
   }
-  return engine_usable(e) < 0 || PyList_Append(e->listeners, listener) < 0 ? NULL
-                                                                           : Py_NewRef(listener);
+  if (engine_usable(e) < 0 || PyList_Append(e->listeners, listener) < 0)
+    return NULL;
+  e->curious++;
+  return Py_NewRef(listener);
 }
 
 static PyObject *engine_close(PyObject *op, PyObject *unused) {
@@ -489,6 +491,9 @@ static PyMethodDef engine_methods[] = {
     {"_audit_reset", audit_reset, METH_NOARGS, NULL},
     {"_audit_stopped", audit_stopped, METH_NOARGS, NULL},
     {"_audit_log", audit_log, METH_VARARGS, NULL},
+    {"_on_signal", signal_listen, METH_O, NULL},
+    {"_off_signal", signal_leave, METH_O, NULL},
+    {"_names", fsm_names, METH_NOARGS, NULL},
     {"execute_process", METHOD(engine_execute), METH_FASTCALL | METH_KEYWORDS,
      "execute_process($self, process_name, /, **kwargs)\n--\n\nRun a process and return its value."},
     {"run_process", METHOD(engine_execute), METH_FASTCALL | METH_KEYWORDS,

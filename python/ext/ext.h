@@ -194,6 +194,7 @@ struct engine {
   PyObject *ctx;
   PyObject *processes; // dict name -> process
   PyObject *listeners; // list
+  unsigned curious;    // how many of them want to know all writes, not signals alone
   shape **shapes;      // by id
   uint32_t n_shapes;
   uint64_t version;
@@ -630,9 +631,21 @@ typedef PyObject *(*twin_body)(PyObject *twin, void *arg);
 PyObject *twin_run(view *v, twin_body body, void *arg);
 PyObject *twin_shallow(view *v);               // new built-in container of wrapped elements
 PyObject *twin_self(scope *s, PyObject *value); // borrowed: what stands behind a twin in use, or NULL
+// zone and signal may be NULL with an exception set; it then fails as they did.
 PyObject *delta_new(state *st, PyObject *path, uint16_t op, PyObject *value, PyObject *old,
-                    PyObject *target, PyObject *key);
+                    PyObject *target, PyObject *key, PyObject *zone, PyObject *signal);
 PyObject *commit_new(state *st, uint64_t version, PyObject *process, PyObject *writes);
+
+// ---- signals and state machines (signal.c, fsm.c) -----------------------------------------------
+
+PyObject *signal_zone(shape *s); // new str
+// New: where the signal is that a write at shape s below v belongs to; None where there is none.
+PyObject *signal_field(view *v, shape *s, uint8_t segment, PyObject *key, Py_ssize_t index);
+PyObject *signal_listen(PyObject *engine, PyObject *listener);
+PyObject *signal_leave(PyObject *engine, PyObject *listener);
+PyObject *fsm_load(PyObject *module, PyObject *args);
+PyObject *fsm_outline(PyObject *module, PyObject *args);
+PyObject *fsm_names(PyObject *engine, PyObject *unused);
 
 extern PyType_Spec context_spec, object_spec, method_spec, heavy_spec, tensor_spec, memory_spec;
 extern PyType_Spec tracked_list_spec, frozen_list_spec, list_iter_spec;

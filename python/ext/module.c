@@ -115,6 +115,8 @@ static PyMethodDef kernel_functions[] = {
     {"zone_of", kernel_zone_of, METH_VARARGS, "The zone of a path, as a number."},
     {"_clock", clock_fake, METH_O, "The time that the clocks tell from now on, in nanoseconds."},
     {"describe_recipe", audit_describe, METH_VARARGS, "A recipe, checked, as JSON."},
+    {"load_machine", fsm_load, METH_VARARGS, "A state machine, checked, as JSON."},
+    {"outline", fsm_outline, METH_VARARGS, "The steps of a workflow as JSON."},
     {0},
 };
 

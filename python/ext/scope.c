@@ -298,6 +298,8 @@ static void drop(scope *s) {
 // Tells listeners about a commit that is visible. Their errors are reported, never raised: the
 // commit stands.
 static void announce(engine *e, uint64_t version, PyObject *name, PyObject *writes) {
+  if (PyList_GET_SIZE(writes) == 0) // only signals are listened for, and it has none
+    return;
   PyObject *commit = commit_new(e->st, version, name, writes);
   PyObject *listeners = commit == NULL ? NULL : PySequence_Tuple(e->listeners);
   for (Py_ssize_t i = 0; listeners != NULL && i < PyTuple_GET_SIZE(listeners); i++) {

@@ -367,6 +367,7 @@ int view_log(view *v, shape *s, uint16_t op, uint8_t segment, PyObject *key, Py_
   bool foreign = false;
   uint8_t kind = v->node->kind;
   PyObject *target = Py_NewRef(v->node->target), *path = NULL, *at = NULL, *entry = NULL;
+  PyObject *zone = NULL, *signal = NULL;
   int failed = -1;
   if (kind == KIND_OBJECT)
     foreign = kind_facts(STATE(v), target) & TYPE_FOREIGN;
@@ -384,7 +385,7 @@ int view_log(view *v, shape *s, uint16_t op, uint8_t segment, PyObject *key, Py_
     goto done;
   if (STATE(v)->has_models && !heavy && models_note(v) < 0)
     goto done;
-  if (c->writes == NULL) {
+  if (c->writes == NULL || (s->zone != THEUS_SIGNAL && v->scope->engine->curious == 0)) {
     failed = 0;
     goto done;
   }
@@ -392,13 +393,18 @@ int view_log(view *v, shape *s, uint16_t op, uint8_t segment, PyObject *key, Py_
   at = segment == 0 ? Py_NewRef(Py_None)
        : key != NULL ? Py_NewRef(key)
                      : PyLong_FromSsize_t(index);
-  if (path != NULL && at != NULL)
-    entry = delta_new(STATE(v), path, op, value, old, target, at);
+  if (path != NULL && v->node == NULL) // spelling a key ran user code
+    errors_stale(v);
+  else if (path != NULL && at != NULL && (zone = signal_zone(s)) != NULL &&
+           (signal = signal_field(v, s, segment, key, index)) != NULL)
+    entry = delta_new(STATE(v), path, op, value, old, target, at, zone, signal);
   if (entry != NULL && v->node == NULL) // spelling a key ran user code
     errors_stale(v);
   else if (entry != NULL)
     failed = PyList_Append(v->scope->core->writes, entry);
 done:
+  Py_XDECREF(signal);
+  Py_XDECREF(zone);
   Py_XDECREF(entry);
   Py_XDECREF(at);
   Py_XDECREF(path);
