@@ -17,7 +17,7 @@ import (
 //export theus_fsm_load
 func theus_fsm_load(in C.theus_definition_in, out *C.theus_str, storage *C.theus_storage, failure *C.theus_error) C.theus_status {
 	return call(nothing, 0, failure, func(*engine.Engine) error {
-		src, err := toSource(in)
+		src, err := toDefinition(in)
 		if err != nil {
 			return err
 		}
@@ -40,7 +40,7 @@ func theus_fsm_load(in C.theus_definition_in, out *C.theus_str, storage *C.theus
 //export theus_flux_outline
 func theus_flux_outline(in C.theus_definition_in, out *C.theus_str, storage *C.theus_storage, failure *C.theus_error) C.theus_status {
 	return call(nothing, 0, failure, func(*engine.Engine) error {
-		src, err := toSource(in)
+		src, err := toDefinition(in)
 		if err != nil {
 			return err
 		}
@@ -52,8 +52,8 @@ func theus_flux_outline(in C.theus_definition_in, out *C.theus_str, storage *C.t
 	})
 }
 
-// toSource reads a definition; its text stays the caller's, since loading keeps nothing of it.
-func toSource(in C.theus_definition_in) (src flux.Source, err error) {
+// toDefinition reads a definition; its text stays the caller's, since loading keeps nothing of it.
+func toDefinition(in C.theus_definition_in) (src flux.Source, err error) {
 	if in == nil {
 		return src, missing("definition")
 	}

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from types import FunctionType, TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from theus import _kernel
 from theus._audit import AuditLog, tell
@@ -29,6 +29,13 @@ from theus.errors import (
 from theus.locks import LockManager
 
 _log = logging.getLogger("TheusEngine")
+
+
+class Closing(Protocol):
+    """What works in the background for an engine."""
+
+    def close(self, *, cancel: bool, timeout: float | None) -> None:
+        """End; raise TimeoutError if something runs on."""
 
 
 class TheusEngine(_kernel.Engine[Root]):
@@ -100,6 +107,7 @@ class TheusEngine(_kernel.Engine[Root]):
             _log.warning("an audit recipe has no effect in training mode: nothing is judged")
         self._contracts: dict[str, ProcessContract] = {}
         self._taken: dict[str, Callable[..., Any]] = {}  # what came from the default table
+        self._employed: list[Closing] = []  # what works for it in the background
         self.lock_manager = LockManager(strict)
         for part in self._lockable():
             part.set_lock_manager(self.lock_manager if strict else None)
@@ -201,7 +209,14 @@ class TheusEngine(_kernel.Engine[Root]):
         self._recipe = fresh
 
     def close(self) -> None:
-        """End the engine and unlock its context. Closing twice is allowed."""
+        """End the engine and unlock its context. Closing twice is allowed.
+
+        Managers of state machines are closed before: no further step of theirs begins, and what
+        runs is waited for, up to 30 seconds. Raises TransactionConflictError if a process runs.
+        """
+        for worker in self._employed[:]:
+            with suppress(TimeoutError):  # a process still runs, which is said below
+                worker.close(cancel=True, timeout=30.0)
         super().close()
         self._taken.clear()
         for part in self._lockable():
@@ -218,6 +233,14 @@ class TheusEngine(_kernel.Engine[Root]):
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _employ(self, worker: Closing) -> None:
+        """Close a worker when the engine is closed."""
+        self._employed.append(worker)
+
+    def _dismiss(self, worker: Closing) -> None:
+        if worker in self._employed:
+            self._employed.remove(worker)
 
     def _resolve(self, name: str, /) -> bool:
         """Take a name that is not registered from the default table. Called by the extension."""

@@ -68,6 +68,11 @@ class Engine(Generic[Root]):
         """(events as tuples, how many there ever were, how many are lost)."""
     def _fault(self, point: int, error: BaseException | None, /) -> int:
         """Raise error at a point of a commit; for tests. How many points the last one passed."""
+    def _on_signal(self, listener: Callable[[Commit], object], /) -> None:
+        """As on_commit, for commits that write signals; their writes may be all there are."""
+    def _off_signal(self, listener: Callable[[Commit], object], /) -> None: ...
+    def _names(self) -> list[str]:
+        """The registered processes."""
     def _panic(self) -> None:
         """Panic inside the kernel, as a bug of ours would; for tests."""
 
@@ -112,6 +117,11 @@ class DeltaEntry(structseq[Any], tuple[str, str, Any, Any, Any, Any]):
     def target(self) -> Any: ...
     @property
     def key(self) -> Any: ...
+    @property
+    def zone(self) -> str: ...
+    @property
+    def signal(self) -> tuple[object, tuple[str | tuple[Any], ...]] | None:
+        """Below a signal: the object that has the field, and the way to it from the root."""
 
 @final
 class Transaction:
@@ -601,5 +611,11 @@ def canonical(path: str, /) -> str:
 def zone_of(path: str, /) -> int: ...
 def describe_recipe(name: str, text: str, built: bool, /) -> str:
     """A recipe as JSON, with what it inherits. Raises ConfigError where it is malformed."""
+
+def load_machine(name: str, text: str, start: str, processes: str, is_json: bool, /) -> str:
+    """A state machine as JSON. Raises ConfigError where it is malformed."""
+
+def outline(name: str, text: str, is_json: bool, /) -> str:
+    """The steps of a workflow as JSON. Raises ConfigError where it is malformed."""
 
 ABI_VERSION: int

@@ -67,6 +67,11 @@ class DefaultTable:
             hint=fix,
         )
 
+    def names(self) -> list[str]:
+        """The names that stand for a live function, or for several."""
+        with self._lock:
+            return [name for name in self._functions if self._live(name)]
+
     def follow(self, follower: Follower) -> None:
         """Tell follower from now on about functions that are defined again."""
         with self._lock:

@@ -1,0 +1,107 @@
+"""A chain: the program of a state on its way, and the event that ends it."""
+
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from theus._machine import Step, Timer
+
+DONE, FAIL = "EVT_CHAIN_DONE", "EVT_CHAIN_FAIL"
+
+
+class Completion(str):
+    """An event that belongs to one visit of a state: the end of its chain, or its timer.
+
+    It equals its text, ``"EVT_CHAIN_DONE"`` or ``"EVT_CHAIN_FAIL"``. Once the machine has left that
+    visit it moves nothing.
+
+    Attributes:
+        visit: which one; the first that a manager enters is 1.
+        state: the state that was visited.
+        error: what made the chain fail, or None.
+    """
+
+    __slots__ = ("error", "state", "visit")
+
+    visit: int
+    state: str
+    error: BaseException | None
+
+    @classmethod
+    def of(
+        cls, text: str, visit: int, state: str, error: BaseException | None = None
+    ) -> "Completion":
+        """An event of a visit."""
+        event = cls(text)
+        event.visit, event.state, event.error = visit, state, error
+        return event
+
+
+class Chain:
+    """What runs for one visit of a state. It ends exactly once, whatever happens to it."""
+
+    def __init__(self, visit: int, state: str) -> None:
+        self.visit = visit
+        self.state = state
+        self.cancelled = False  # no further step of the entry begins
+        self.running = ""  # the step that does, for messages
+        self.thread: int | None = None
+        self.ended = threading.Event()
+        self._lock = threading.Lock()  # protects what follows
+        self._next: list[Callable[[], None]] = []
+
+    def cancel(self) -> None:
+        """Let no further step begin."""
+        self.cancelled = True
+
+    def afterwards(self, action: Callable[[], None]) -> None:
+        """Call action when the chain has ended; at once if it has."""
+        with self._lock:
+            if not self.ended.is_set():
+                self._next.append(action)
+                return
+        action()
+
+    def end(self) -> bool:
+        """Note that it has ended; False: it had before."""
+        with self._lock:
+            if self.ended.is_set():
+                return False
+            self.ended.set()
+            actions, self._next = self._next, []
+        for action in actions:
+            action()
+        return True
+
+    def run(self, steps: Iterable[Step], perform: Callable[[Step], Any], certain: bool) -> bool:
+        """Run steps until one fails or the chain is cancelled, unless it is certain to go on."""
+        for step in steps:
+            if self.cancelled and not certain:
+                return False
+            self.running = step if isinstance(step, str) else str(step.get("flux", step))
+            perform(step)
+        self.running = ""
+        return True
+
+
+class Alarms:
+    """The timers of the state that is visited now."""
+
+    def __init__(self) -> None:
+        self._timers: list[threading.Timer] = []
+
+    def set(self, timers: Iterable[Timer], ring: Callable[[str], None]) -> None:
+        """Replace them all: each rings with its event, once."""
+        self.clear()
+        for timer in timers:
+            alarm = threading.Timer(timer.seconds, ring, (timer.event,))
+            alarm.name, alarm.daemon = f"theus-timer-{timer.event}", True
+            self._timers.append(alarm)
+            alarm.start()
+
+    def clear(self) -> list[threading.Timer]:
+        """Stop them; what is ringing at this moment rings on. Gives those that were set."""
+        stopped, self._timers = self._timers, []
+        for alarm in stopped:
+            alarm.cancel()
+        return stopped
