@@ -13,6 +13,7 @@
 //	engine       runs processes: joins all of the above
 //	flux         workflows and conditions, checked as a whole and stepped; joined to nothing yet
 //	check        rules across fields: the conditions of flux in the recipes of audit
+//	fsm          definitions of state machines, checked as a whole; hosts run them
 //
 // The life of one call, seen from here:
 //

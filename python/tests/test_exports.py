@@ -36,6 +36,26 @@ def test_public_modules_offer_what_they_list(name: str) -> None:
         assert hasattr(module, public)
 
 
+@pytest.mark.parametrize(
+    ("name", "public"),
+    [
+        ("executor", "ThreadExecutor"),
+        ("bus", "SignalBus"),
+        ("fsm", "StateMachine"),
+        ("manager", "WorkflowManager"),
+    ],
+)
+def test_orchestrator_and_its_submodules(name: str, public: str) -> None:
+    """Each class of theus.orchestrator is the one of its submodule, and all that is listed is."""
+    package = importlib.import_module("theus.orchestrator")
+    module = importlib.import_module(f"theus.orchestrator.{name}")
+    assert getattr(package, public) is getattr(module, public)
+    assert public in package.__all__
+    assert sorted(package.__all__) == package.__all__
+    for each in (package, module):
+        assert all(hasattr(each, listed) for listed in each.__all__)
+
+
 def test_one_class_under_all_its_names() -> None:
     """A name that stands in several modules is one object."""
     assert theus.TheusEngine is engine.TheusEngine

@@ -119,12 +119,12 @@ def _state_diagram(graph: Graph) -> str:
 
 
 _SHAPES = {
-    "start": "((({})))",
-    "end": "((({})))",
+    "start": "([{}])",
+    "end": "([{}])",
     "process": "[{}]",
     "call": "[[{}]]",
     "test": "{{{}}}",
-    "mark": "([{}])",
+    "mark": "{{{{{}}}}}",
     "join": "(({}))",
 }
 
@@ -132,7 +132,7 @@ _SHAPES = {
 def _flowchart(graph: Graph) -> str:
     lines = ["flowchart TD"]
     for node in graph.nodes:
-        text = _quoted(node.lines or [""])
+        text = _quoted(node.lines or [node.shape])
         lines.append(f"    {node.name}{_SHAPES[node.shape].format(text)}")
     for edge in graph.edges:
         arrow = "-.->" if edge.broken else "-->"

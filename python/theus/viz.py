@@ -43,11 +43,11 @@ def draw(source: Definition | Drawn, current: str | None = None) -> Picture:
     <BLANKLINE>
     >>> print(draw({"steps": ["wake", {"flux": "while", "condition": "ctx.n < 3", "do": "act"}]}))
     flowchart TD
-        n0((("")))
+        n0(["start"])
         n1["wake"]
         n2{"ctx.n #60; 3"}
         n3["act"]
-        n4((("")))
+        n4(["end"])
         n0 --> n1
         n1 --> n2
         n2 -->|"yes"| n3

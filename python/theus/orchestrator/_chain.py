@@ -100,8 +100,8 @@ class Alarms:
             alarm.start()
 
     def clear(self) -> list[threading.Timer]:
-        """Stop them; what is ringing at this moment rings on. Gives those that were set."""
-        stopped, self._timers = self._timers, []
-        for alarm in stopped:
+        """Stop them; what is ringing at this moment rings on. Gives those that have not ended."""
+        for alarm in self._timers:
             alarm.cancel()
-        return stopped
+        self._timers = [alarm for alarm in self._timers if alarm.is_alive()]
+        return self._timers[:]
