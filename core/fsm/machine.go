@@ -44,16 +44,6 @@ type Timer struct {
 // DefaultStart is the state to begin with if neither the definition nor the host names one.
 const DefaultStart = "IDLE"
 
-// find gives the index of a state, or -1.
-func (m *Machine) find(name string) int {
-	for i := range m.States {
-		if m.States[i].Name == name {
-			return i
-		}
-	}
-	return -1
-}
-
 // names lists the states.
 func (m *Machine) names() []string {
 	all := make([]string, len(m.States))
