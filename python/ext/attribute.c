@@ -8,6 +8,10 @@
 // Calls that run Python code: properties, descriptors, __getattr__, operators of the class.
 #include "ext.h"
 
+#if PY_VERSION_HEX >= 0x030D0000 && PY_VERSION_HEX < 0x030E0000 // exported, but not declared
+PyAPI_FUNC(int) _PyObject_GetMethod(PyObject *object, PyObject *name, PyObject **method);
+#endif
+
 static bool is_dunder(PyObject *name) {
   Py_ssize_t n = PyUnicode_GET_LENGTH(name);
   return n > 4 && PyUnicode_READ_CHAR(name, 1) == '_' && PyUnicode_READ_CHAR(name, n - 1) == '_' &&
@@ -120,18 +124,36 @@ static PyObject *get_stored(view *v, PyObject *descr, PyObject *name) {
   return value;
 }
 
+// New: a function of the class, bound to v with the rights of self.
+static PyObject *bind(view *v, PyObject *func) {
+  PyObject *self = object_self(v);
+  PyObject *method = self == NULL ? NULL : method_new(STATE(v), func, (view *)self);
+  Py_XDECREF(self);
+  return method;
+}
+
+// New: what the object has under a name, past the class' own __getattribute__. *func: it is a
+// function of the class that was found (descr), not bound to the object only to be bound again.
+static PyObject *get_raw(PyObject *target, PyObject *descr, PyObject *name, bool *func) {
+  *func = false;
+#if PY_VERSION_HEX < 0x030E0000
+  if (descr != NULL && PyFunction_Check(descr) &&
+      Py_TYPE(target)->tp_getattro == PyObject_GenericGetAttr) {
+    PyObject *value = NULL;
+    *func = _PyObject_GetMethod(target, name, &value);
+    return value;
+  }
+#endif
+  return PyObject_GenericGetAttr(target, name);
+}
+
 // New: a function or class method of the class, bound to the view instead of the object behind it.
 // Anything else comes back as it is.
 static PyObject *rebind(view *v, PyObject *found) {
   VIEW_CHECK(v);
   PyObject *target = v->node->target;
-  if (PyMethod_Check(found) && PyMethod_GET_SELF(found) == target) {
-    PyObject *self = object_self(v);
-    PyObject *method = self == NULL ? NULL
-                                    : method_new(STATE(v), PyMethod_GET_FUNCTION(found), (view *)self);
-    Py_XDECREF(self);
-    return method;
-  }
+  if (PyMethod_Check(found) && PyMethod_GET_SELF(found) == target)
+    return bind(v, PyMethod_GET_FUNCTION(found));
   return Py_NewRef(found);
 }
 
@@ -140,9 +162,7 @@ static PyObject *get_of_class(view *v, shape *s, PyObject *name, PyObject *found
   Py_INCREF(found);
   PyObject *value = NULL;
   if (PyFunction_Check(found)) {
-    PyObject *self = object_self(v);
-    value = self == NULL ? NULL : method_new(STATE(v), found, (view *)self);
-    Py_XDECREF(self);
+    value = bind(v, found);
   } else {
     value = runs_code(found) ? get_computed(v, found) : wrap(v, s, found, name, 0, THEUS_ATTR);
   }
@@ -194,9 +214,7 @@ static PyObject *get_dunder(view *v, PyObject *name) {
   if (!PyFunction_Check(descr))
     return Py_NewRef(descr);
   Py_INCREF(descr);
-  PyObject *self = object_self(v);
-  PyObject *method = self == NULL ? NULL : method_new(st, descr, (view *)self);
-  Py_XDECREF(self);
+  PyObject *method = bind(v, descr);
   Py_DECREF(descr);
   return method;
 }
@@ -250,14 +268,14 @@ PyObject *object_getattro(PyObject *op, PyObject *name) {
       return v->node == NULL && !PyErr_Occurred() ? errors_stale(v) : NULL;
   } else {
     PyObject *target = Py_NewRef(n->target);
-    value = PyObject_GenericGetAttr(target, name);
+    bool func, known = descr != NULL;
+    value = get_raw(target, descr, name, &func);
     Py_DECREF(target);
-    bool known = descr != NULL;
     Py_XDECREF(descr);
     if (value == NULL)
       return get_missing(v, name);
-    if (known && PyMethod_Check(value)) {
-      Py_SETREF(value, rebind(v, value));
+    if (func || (known && PyMethod_Check(value))) {
+      Py_SETREF(value, func ? bind(v, value) : rebind(v, value));
       return value;
     }
   }

@@ -38,6 +38,7 @@ typedef struct node node;
 typedef struct overlay overlay;
 typedef struct view view;
 typedef struct plan plan;
+typedef struct method method;
 
 // ---- kinds of values (kind.c) ---------------------------------------------------------------
 
@@ -92,7 +93,12 @@ bool kind_is_models(state *st, PyObject *object, PyObject *func); // pydantic's 
 int kind_register(state *st, PyObject *type, PyObject *how); // how: that pair, or True: immutable
 int kind_mark(state *st, PyObject *value);                   // opaque: passed by reference
 unsigned kind_facts(state *st, PyObject *object); // TYPE_FOREIGN ..., of an instance of a class
-int kind_is_plain_exact(PyObject *value);
+// Whether a value is handed out as it is, for the commonest types: without a look at its class.
+static inline bool kind_is_plain_exact(PyObject *value) {
+  PyTypeObject *t = Py_TYPE(value);
+  return t == &PyLong_Type || t == &PyFloat_Type || t == &PyUnicode_Type || t == &PyBool_Type ||
+         value == Py_None || t == &PyBytes_Type;
+}
 
 // ---- module state (module.c) ----------------------------------------------------------------
 
@@ -122,6 +128,8 @@ struct state {
   int n_free_views;
   scope *free_scopes;
   int n_free_scopes;
+  method *free_methods;
+  int n_free_methods;
 };
 
 extern struct PyModuleDef kernel_module;
@@ -602,6 +610,7 @@ PyObject *tensor_of(state *st, PyObject *value); // new, a buffer; NULL without 
 // ---- types ---------------------------------------------------------------------------------------
 
 PyObject *method_new(state *st, PyObject *func, view *self); // a method bound to a view
+void method_forget(state *st); // frees those that are kept for reuse
 PyObject *method_new_twin(state *st, PyObject *func, view *self); // ... that runs on a twin of it
 PyObject *method_new_bytes(state *st, PyObject *func, view *self); // ... on the memory behind it
 typedef PyObject *(*bytes_body)(PyObject *self, void *arg);

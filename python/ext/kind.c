@@ -14,12 +14,6 @@ static const struct {
     {"types", "GenericAlias"},    {"types", "UnionType"},      {"typing", "TypeVar"},
 };
 
-int kind_is_plain_exact(PyObject *value) {
-  PyTypeObject *t = Py_TYPE(value);
-  return t == &PyLong_Type || t == &PyFloat_Type || t == &PyUnicode_Type || t == &PyBool_Type ||
-         value == Py_None || t == &PyBytes_Type;
-}
-
 // 1, 0, or -1 with an exception.
 static int is_listed_plain(PyTypeObject *type) {
   PyObject *modules = PyImport_GetModuleDict(); // borrowed

@@ -9,8 +9,24 @@
 
 static int writable(view *v) { return view_writable(v, "FrozenList"); }
 
+// New: an element that is the value itself, straight from a list that has nothing pending, as most
+// are: no user code runs. NULL without an exception: look closer.
+static inline PyObject *element_plain(const view *v, Py_ssize_t i) {
+  const node *n = v->node;
+  const shape *s = v->shape->items;
+  if (s == NULL || n->pending != NULL || v->shape->flags & THEUS_ITEMS_VARY ||
+      s->zone == THEUS_HEAVY || !(s->bits & (THEUS_MAY_READ | THEUS_MAY_WALK)) ||
+      (size_t)i >= (size_t)PyList_GET_SIZE(n->target))
+    return NULL;
+  PyObject *value = PyList_GET_ITEM(n->target, i);
+  return kind_is_plain_exact(value) ? Py_NewRef(value) : NULL;
+}
+
 static PyObject *element(view *v, Py_ssize_t i) {
   VIEW_CHECK(v);
+  PyObject *found = element_plain(v, i);
+  if (found != NULL)
+    return found;
   shape *s = shape_index(v->scope->engine, v->shape, i);
   if (s == NULL)
     return NULL;
@@ -68,6 +84,12 @@ static Py_ssize_t list_length(PyObject *op) {
 
 // Resolves an index object; counts negative ones from the end. 0, or -1 with IndexError.
 static int resolve(view *v, PyObject *key, Py_ssize_t *i) {
+  if (PyLong_CheckExact(key)) { // the usual case: no user code
+    *i = PyLong_AsSsize_t(key);
+    if (*i >= 0)
+      return 0;
+    PyErr_Clear(); // beyond all lists: told below as list tells it
+  }
   *i = PyNumber_AsSsize_t(key, PyExc_IndexError);
   if (*i == -1 && PyErr_Occurred())
     return -1;
@@ -493,8 +515,12 @@ static PyObject *iter_next(PyObject *op) {
   if (it->list == NULL)
     return NULL;
   VIEW_CHECK(it->list);
+  PyObject *item = element_plain(it->list, it->at);
+  if (item != NULL) {
+    it->at++;
+    return item;
+  }
   view *v = (view *)Py_NewRef((PyObject *)it->list); // user code may exhaust this very iterator
-  PyObject *item = NULL;
   if (it->at < list_len(v->node))
     item = element(v, it->at++);
   else

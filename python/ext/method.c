@@ -2,13 +2,16 @@
 // self, so whatever it reads and writes goes through the guard.
 #include "ext.h"
 
-typedef struct {
+#define MAX_FREE_METHODS 16
+
+struct method {
   PyObject_HEAD
   vectorcallfunc call;
   PyObject *func; // owned
   view *self;     // owned: has the rights of self
   enum { ON_VIEW, ON_TWIN, ON_MEMORY, ON_PLAIN } on; // what func gets as its self
-} method;
+  method *next;   // while it is kept for reuse
+};
 
 typedef struct {
   PyObject *func, *const *args;
@@ -70,9 +73,14 @@ static PyObject *method_call(PyObject *op, PyObject *const *args, size_t nargsf,
 }
 
 PyObject *method_new(state *st, PyObject *func, view *self) {
-  method *m = PyObject_GC_New(method, st->method_type);
-  if (m == NULL)
+  method *m = st->free_methods;
+  if (m != NULL) {
+    st->free_methods = m->next;
+    st->n_free_methods--;
+    (void)PyObject_Init((PyObject *)m, st->method_type); // takes a reference to the heap type
+  } else if ((m = PyObject_GC_New(method, st->method_type)) == NULL) {
     return NULL;
+  }
   m->call = method_call;
   m->func = Py_NewRef(func);
   m->self = (view *)Py_NewRef((PyObject *)self);
@@ -109,11 +117,26 @@ static void method_dealloc(PyObject *op) {
   method *m = (method *)op;
   PyTypeObject *type = Py_TYPE(op);
   PyObject *func = m->func, *self = (PyObject *)m->self;
+  state *st = STATE(m->self);
   PyObject_GC_UnTrack(op);
-  PyObject_GC_Del(op);
+  if (st->n_free_methods < MAX_FREE_METHODS) {
+    m->next = st->free_methods;
+    st->free_methods = m;
+    st->n_free_methods++;
+  } else {
+    PyObject_GC_Del(op);
+  }
   Py_DECREF(self);
   Py_DECREF(func);
   Py_DECREF(type);
+}
+
+void method_forget(state *st) {
+  while (st->free_methods != NULL) {
+    method *m = st->free_methods;
+    st->free_methods = m->next;
+    PyObject_GC_Del(m);
+  }
 }
 
 static PyObject *method_name(PyObject *op, void *unused) {

@@ -324,7 +324,8 @@ static void drain(state *st) {
     st->free_scopes = s->outer;
     PyObject_GC_Del(s);
   }
-  st->n_free_views = st->n_free_scopes = INT_MAX;
+  method_forget(st);
+  st->n_free_views = st->n_free_scopes = st->n_free_methods = INT_MAX;
 }
 
 static int kernel_clear(PyObject *module) {
