@@ -14,8 +14,13 @@ import (
 	"github.com/theus-project/theus/core/zone"
 )
 
-// Edit is the process that stands for edit(): it is always there and may do everything.
-const Edit registry.ID = 0
+// Edit is the process that stands for edit(): it is always there and may do everything. Workflow is
+// the one that stands for the conditions of a workflow: it is always there too, may read everything
+// and writes nothing. No rule of an audit is about either.
+const (
+	Edit     registry.ID = 0
+	Workflow registry.ID = 1<<32 - 1
+)
 
 // Engine runs processes.
 type Engine struct {
@@ -23,6 +28,7 @@ type Engine struct {
 	shapes   *guard.Shapes
 	rights   rights
 	edit     *contract.Policy
+	workflow *contract.Policy
 	auditor  *audit.Auditor
 	auditing *contract.Policy // under which its rules read
 	closed   atomic.Bool      // changes once, with mu held
@@ -49,6 +55,7 @@ func New(o Options) (*Engine, error) {
 		shapes:   shapes,
 		rights:   rights{shapes},
 		edit:     contract.Everything("edit"),
+		workflow: contract.Readable("workflow"),
 		auditor:  auditor,
 		auditing: contract.Readable("audit"),
 		lane:     transaction.NewLane(depth, o.LastSerial),
@@ -111,10 +118,13 @@ func (e *Engine) Find(name string) (registry.ID, error) {
 	return e.registry.Find(name)
 }
 
-// policy gives the policy of a process, edit included.
+// policy gives the policy of a process, those included that are always there.
 func (e *Engine) policy(id registry.ID) (*contract.Policy, error) {
-	if id == Edit {
+	switch id {
+	case Edit:
 		return e.edit, nil
+	case Workflow:
+		return e.workflow, nil
 	}
 	if p, ok := e.registry.Get(id); ok {
 		return p, nil

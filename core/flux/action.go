@@ -8,7 +8,8 @@ const (
 	DoRun Do = 1
 	// DoRead: answer with one reading for each of Needs.
 	DoRead Do = 2
-	// DoSleep: come back after so many Seconds.
+	// DoSleep: come back after so many Seconds. After 0, which is a pause in long work, at once, but
+	// not before others had their turn.
 	DoSleep Do = 3
 	// DoFork: drive each of Branches to its end, one after the other or at once, and come back.
 	DoFork Do = 4
@@ -21,15 +22,21 @@ const (
 // Action is what the host does next. The host may read its slices until the next Step, and never
 // changes them.
 type Action struct {
-	Do       Do
-	Place    Place // of the step
-	Depth    int   // of the step: how many steps stand around it
-	Process  string
-	Args     []Arg
+	Do      Do
+	Place   Place // of the step
+	Step    int   // its number in the program, from 0; -1 is none
+	Depth   int   // of the step: how many steps stand around it
+	Process string
+	Index   int // of Process in Program.Processes
+	Args    []Arg
+	// Needs of DoRead. Those of DoRun are wanted as soon as the process has succeeded: a host that
+	// reads them then and hands them in with its answer saves a round.
 	Needs    []Need
+	First    int // number of the first of Needs in Program.Needs, and the others follow; -1: they are not there
 	Seconds  float64
 	Branches []*Run
 	Failure  *Failure
+	Value    Value // of DoDone, if the program is a Question
 }
 
 // Arg is a keyword argument. Its value may be a place: then it is what stands there.
@@ -41,5 +48,5 @@ type Arg struct {
 // Answer tells how an action went. The zero Answer begins a run, and tells of success.
 type Answer struct {
 	Failure  *Failure  // DoRun
-	Readings []Reading // DoRead
+	Readings []Reading // DoRead; DoRun, for all of Needs or none
 }

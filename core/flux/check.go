@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/theus-project/theus/core/internal/spell"
+	"github.com/theus-project/theus/core/path"
 )
 
 // Program is a workflow and all that it calls, checked. It never changes, so any number of runs may
@@ -17,6 +18,8 @@ type Program struct {
 	main      *workflow
 	files     []string
 	processes []string
+	steps     []*step
+	needs     []Need // what conditions always need, one condition after the other
 }
 
 // Files lists the workflow and those it calls, in the order in which they are met.
@@ -24,6 +27,53 @@ func (p *Program) Files() []string { return slices.Clone(p.files) }
 
 // Processes lists the processes that the program can run, sorted.
 func (p *Program) Processes() []string { return slices.Clone(p.processes) }
+
+// Steps counts the steps.
+func (p *Program) Steps() int { return len(p.steps) }
+
+// Place is that of a step, by its number.
+func (p *Program) Place(step int) Place { return p.steps[step].place }
+
+// Needs lists those that Action.First counts. They never change.
+func (p *Program) Needs() []Need { return p.needs }
+
+// Locals lists the fields of local that conditions name.
+func (p *Program) Locals() []string {
+	names := make(map[string]bool)
+	for _, s := range p.steps {
+		for _, where := range s.reads() {
+			if len(where) > 1 && where[0].Name == "local" && where[0].Kind == path.Attr {
+				names[where[1].Name] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// Question makes a program of one condition; its value is that of the action DoDone. The error is
+// that of Compile.
+func Question(text string) (*Program, error) {
+	cond, err := Compile(text)
+	if err != nil {
+		return nil, err
+	}
+	p := &Program{main: &workflow{steps: []*step{{action: doAsk, tests: []*Condition{cond}}}}}
+	p.number()
+	return p, nil
+}
+
+// number numbers the steps and the needs.
+func (p *Program) number() {
+	each(p.main.steps, map[*workflow]bool{p.main: true}, func(s *step) {
+		s.number = len(p.steps)
+		p.steps = append(p.steps, s)
+		s.index, _ = slices.BinarySearch(p.processes, s.process)
+		for _, c := range s.conditions() {
+			c.base = len(p.needs)
+			p.needs = append(p.needs, c.needs...)
+		}
+	})
+}
 
 // Load reads and checks a workflow. The error is a fault.Invalid whose cause is the Report of all
 // that is wrong.
@@ -40,6 +90,7 @@ func Load(src Source, around Surroundings) (*Program, error) {
 		}
 	})
 	p.processes, p.files = slices.Sorted(maps.Keys(names)), c.order
+	p.number()
 	return p, nil
 }
 

@@ -30,6 +30,8 @@ type Condition struct {
 	slots []slot
 	first []question // what every evaluation needs
 	needs []Need     // the same, for the host
+	base  int        // number of the first of them in the program
+	quick *quick     // nil: it takes the interpreter
 }
 
 // Compile checks an expression, in which vars are the names of loop variables. The error is a
@@ -87,6 +89,9 @@ func compileWith(t *translator, source string, vars []string, what What) (*Condi
 		return nil, nil, fail(0, "%s", err)
 	}
 	c := &Condition{text: source, vars: t.scopes[0], fn: fn, slots: slots}
+	if what == Get {
+		c.quick = c.shorten(x)
+	}
 	for i, s := range slots {
 		if s.first {
 			c.first = append(c.first, question{s.need, i})
@@ -220,6 +225,11 @@ func (e *Evaluation) needs() []Need {
 }
 
 func (e *Evaluation) attempt() (Value, []Need, *Failure) {
+	if q := e.cond.quick; q != nil {
+		if v, ok := q.value(e); ok {
+			return Value{v}, nil, nil
+		}
+	}
 	v, err := starlark.Call(&e.thread, e.cond.fn, e.args, nil)
 	if len(e.asked) > 0 {
 		return Value{}, e.needs(), nil

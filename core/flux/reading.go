@@ -63,8 +63,13 @@ type Reading struct {
 
 // place tells the containers of a reading where they are.
 func (r Reading) locate(n Need) starlark.Value {
+	v := r.Value.starlark()
+	switch v.(type) {
+	case starlark.Int, starlark.Bool, starlark.Float, starlark.String, starlark.NoneType:
+		return v
+	}
 	here := &place{path: n.Path}
-	switch v := r.Value.starlark().(type) {
+	switch v := v.(type) {
 	case *place:
 		at := *v
 		at.path = n.Path

@@ -15,14 +15,17 @@ const (
 	doTry      action = "try"
 	doRetry    action = "retry"
 	doParallel action = "parallel"
+	doAsk      action = "condition" // no word of its own: a question is nothing else
 )
 
 // step is a node of a checked workflow. It never changes.
 type step struct {
 	action action
 	place  Place
+	number int // in the program
 
 	process string     // doProcess
+	index   int        // doProcess: in the processes of the program
 	args    []argument // doProcess
 
 	tests  []*Condition // doIf: one for each of the bodies, but for that of else

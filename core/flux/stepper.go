@@ -20,6 +20,8 @@ type Run struct {
 	frames []frame
 	vars   []Value
 	depth  int         // of the step whose branch this is
+	turns  int         // made since the host was last asked for something
+	value  Value       // of a question
 	eval   *Evaluation // that is going on, for the frame on top
 	waits  Do          // for the answer to this; 0 before the first step
 	delay  float64     // to sleep before the next step
@@ -51,7 +53,7 @@ func (r *Run) Step(a Answer) Action {
 		return *r.end
 	}
 	waited := r.waits
-	r.waits = 0
+	r.waits, r.turns = 0, 0
 	switch waited {
 	case DoRun:
 		if a.Failure != nil {
@@ -67,19 +69,29 @@ func (r *Run) Step(a Answer) Action {
 	case DoFork:
 		r.join()
 	}
-	act := r.advance(a.Readings)
+	var act Action
+	if waited == DoRun {
+		act = r.advance(nil, a.Readings)
+	} else {
+		act = r.advance(a.Readings, nil)
+	}
 	r.waits = act.Do
 	if act.Do == DoDone || act.Do == DoFail {
-		r.end = &act
+		end := act
+		r.end = &end
 	}
 	return act
 }
 
-// advance runs until the host must do something.
-func (r *Run) advance(readings []Reading) Action {
+// maxTurns is after how much work of its own a run lets the host breathe.
+const maxTurns = 10_000
+
+// advance runs until the host must do something. readings are for the evaluation that goes on; ahead
+// for the one that begins next.
+func (r *Run) advance(readings, ahead []Reading) Action {
 	for {
 		if !r.abort && r.cancel.Load() {
-			r.abort, r.eval, r.delay, readings = true, nil, 0, nil
+			r.abort, r.eval, r.delay, readings, ahead = true, nil, 0, nil, nil
 			r.fail(&Failure{Names: []string{"CancelledError", "BaseException"}, Text: "the workflow was cancelled", Abort: true, Place: r.place()})
 		}
 		if r.end != nil {
@@ -89,8 +101,12 @@ func (r *Run) advance(readings []Reading) Action {
 			v, needs, failure := r.eval.Step(readings)
 			readings = nil
 			switch {
+			case len(needs) > 0 && r.eval.pulls == 1 && len(ahead) == len(needs):
+				readings, ahead = ahead, nil
+			case len(needs) > 0 && r.eval.pulls == 1:
+				return r.act(Action{Do: DoRead, Needs: needs, First: r.eval.cond.base})
 			case len(needs) > 0:
-				return r.act(Action{Do: DoRead, Needs: needs})
+				return r.act(Action{Do: DoRead, Needs: needs, First: -1})
 			case failure != nil:
 				r.eval = nil
 				failure.Place = r.place()
@@ -101,13 +117,16 @@ func (r *Run) advance(readings []Reading) Action {
 			}
 			continue
 		}
+		if r.turns++; r.turns > maxTurns {
+			return r.act(Action{Do: DoSleep})
+		}
 		if r.delay > 0 {
 			act := r.act(Action{Do: DoSleep, Seconds: r.delay})
 			r.delay = 0
 			return act
 		}
 		if len(r.frames) == 0 {
-			return Action{Do: DoDone, Depth: r.depth}
+			return Action{Do: DoDone, Depth: r.depth, Step: -1, First: -1, Value: r.value}
 		}
 		top := r.top()
 		switch {
@@ -117,7 +136,7 @@ func (r *Run) advance(readings []Reading) Action {
 		case top.step == nil:
 			r.pop()
 		case top.step.action == doProcess && top.count == len(top.step.args):
-			return r.act(Action{Do: DoRun, Process: top.step.process, Args: top.args})
+			return r.act(r.ahead(Action{Do: DoRun, Process: top.step.process, Index: top.step.index, Args: top.args}))
 		case top.step.action == doParallel && top.branches != nil:
 			return r.act(Action{Do: DoFork, Branches: top.branches})
 		default:
@@ -128,7 +147,29 @@ func (r *Run) advance(readings []Reading) Action {
 
 // act fills in where the run is.
 func (r *Run) act(a Action) Action {
-	a.Place, a.Depth = r.place(), r.depth+len(r.frames)-2
+	a.Place, a.Depth, a.Step = r.place(), r.depth+len(r.frames)-2, -1
+	if s := r.top().step; s != nil {
+		a.Step = s.number
+	}
+	return a
+}
+
+// ahead adds what the test needs that comes after the process on top, if one does.
+func (r *Run) ahead(a Action) Action {
+	a.First = -1
+	around := &r.frames[len(r.frames)-2]
+	var test *Condition
+	switch {
+	case around.next < len(around.steps):
+		if next := around.steps[around.next]; next.action == doWhile || next.action == doIf {
+			test = next.tests[0]
+		}
+	case around.step != nil && around.step.action == doWhile:
+		test = around.step.tests[0]
+	}
+	if test != nil && len(test.needs) > 0 {
+		a.Needs, a.First = test.needs, test.base
+	}
 	return a
 }
 
@@ -180,6 +221,8 @@ func (r *Run) begin(s *step) {
 			return
 		}
 		r.eval = s.tests[0].Start(r.vars...)
+	case doAsk:
+		r.eval = s.tests[0].Start()
 	case doIf, doWhile, doProcess:
 		r.turn(top)
 	}
@@ -238,6 +281,9 @@ func (r *Run) got(v Value) {
 	top := r.top()
 	s := top.step
 	switch s.action {
+	case doAsk:
+		r.value = v
+		r.pop()
 	case doIf:
 		if v.Truth() {
 			top.steps, top.count = s.bodies[top.count], len(s.bodies)
@@ -315,7 +361,7 @@ func (r *Run) fail(f *Failure) {
 		}
 		r.pop()
 	}
-	r.end = &Action{Do: DoFail, Depth: r.depth, Failure: f, Place: f.Place}
+	r.end = &Action{Do: DoFail, Depth: r.depth, Failure: f, Place: f.Place, Step: -1, First: -1}
 }
 
 // join looks how the branches ended.
