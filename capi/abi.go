@@ -37,6 +37,7 @@ const (
 	anEngine                // an engine in working order
 	anyEngine               // an engine, poisoned or not
 	transacted              // a transaction, whose engine is in working order
+	stepping                // a program or run, whose engine is in working order
 )
 
 // call is the one wrapper around what an export does. It finds the engine of a handle, runs the

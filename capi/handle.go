@@ -13,6 +13,7 @@ import (
 //
 //	engine       | 0xE | index 12 | generation 48      |
 //	transaction  | 0x7 | index 12 | serial 32  slot 16 |   the low part is a transaction.ID
+//	program, run | 0x3 | serial 40 | slot 20           |   see workflows
 //
 // The index finds the engine. The generation of an index grows with each engine put there, and
 // the serials of a new engine go on after those of the one before, so a stale handle of either
@@ -61,8 +62,15 @@ var table struct {
 
 // find gives the entry a handle leads to.
 func find(need needs, handle uint64) (*entry, error) {
-	if need == nothing {
+	switch need {
+	case nothing:
 		return nil, nil
+	case stepping:
+		o := workflows.find(handle)
+		if o == nil {
+			return nil, fault.New(fault.Closed, "the workflow was released, or there never was one with this handle")
+		}
+		handle, need = o.entry.handle, anEngine
 	}
 	e := table.entries[indexOf(handle)].Load()
 	if need == transacted {
@@ -143,7 +151,7 @@ func shut(handle uint64) error {
 
 // live counts the handles that are open.
 func live() int {
-	count := 0
+	count := workflows.open()
 	for index := range table.entries {
 		if e := table.entries[index].Load(); e != nil {
 			count += 1 + e.engine.Open()

@@ -39,6 +39,17 @@ static const theus_api api = {
     .built = theus_built,
     .fsm_load = theus_fsm_load,
     .flux_outline = theus_flux_outline,
+    .flux_load = theus_flux_load,
+    .flux_ask = theus_flux_ask,
+    .flux_need_of = theus_flux_need_of,
+    .flux_place = theus_flux_place,
+    .flux_start = theus_flux_start,
+    .flux_step = theus_flux_step,
+    .flux_cancel = theus_flux_cancel,
+    .flux_loops = theus_flux_loops,
+    .flux_holds = theus_flux_holds,
+    .flux_release = theus_flux_release,
+    .flux_free = theus_flux_free,
 };
 
 const theus_api *theus_get_api(uint32_t abi_version) {

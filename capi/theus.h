@@ -15,7 +15,8 @@
 //   * The caller zeroes *err before a call. It is filled whenever the status is not THEUS_OK and
 //     is then released once with theus_error_release. Out-parameters are untouched on failure.
 //   * No function blocks, waits or calls back: a host may hold its own locks. Only theus_heavy_scan
-//     and theus_audit_judge take time that grows with what they are given: where that is an array.
+//     and theus_audit_judge take time that grows with what they are given, where that is an array,
+//     and theus_flux_load, with the text.
 //   * A panic of the kernel becomes THEUS_PANIC and poisons the engine it happened in; each later
 //     call on that engine returns THEUS_POISONED, and other engines live on.
 #ifndef THEUS_H
@@ -41,6 +42,7 @@ typedef struct theus_str {
 typedef uint64_t theus_engine;   // an engine: registry, shapes, transactions
 typedef uint64_t theus_tx;       // a running transaction or savepoint of one engine
 typedef uint32_t theus_process;  // a registered process of one engine
+#define THEUS_PROCESS_WORKFLOW 0xFFFFFFFFu
 typedef uint32_t theus_shape_id; // a node contract x path of one engine
 typedef void *theus_storage;     // memory that the library lent to the host
 
@@ -64,7 +66,7 @@ enum {
   THEUS_PANIC = 14,      // the kernel panicked in this call; please report it
   THEUS_AUDIT_BLOCK = 15,     // a rule of level B refuses this run
   THEUS_AUDIT_INTERLOCK = 16, // a rule of level A or S refuses it, or the engine is stopped by one
-  THEUS_CONFIG = 17           // a recipe is malformed; the message lists every problem
+  THEUS_CONFIG = 17           // a recipe or workflow is malformed; the message lists every problem
 };
 
 // theus_error carries a failure. All spans point into storage, which theus_error_release frees.
@@ -440,6 +442,166 @@ typedef struct theus_audit_events {
   theus_storage storage; // owned; NULL means released or never filled
 } theus_audit_events;
 
+// ---- workflows ---------------------------------------------------------------------------------
+
+// A workflow is loaded once, which gives a program, and started any number of times, which gives a
+// run. A run is a stepper: each step says what the host does next, and takes how that went.
+//
+//   load -> wants; load again, with what was wanted -> a program
+//   start -> a run
+//   step(nothing) -> RUN | READ | SLEEP | FORK; step(answer) -> ... | DONE | FAIL
+typedef uint64_t theus_flux; // a program, or a run
+
+// theus_flux_file answers a want: what a workflow that is called says.
+typedef struct theus_flux_file {
+  theus_str wanted, from; // as in the want
+  theus_str name; // what messages and further wants call it: the same for the same file
+  theus_str text; // YAML
+  theus_str error; // if it cannot be read, why; empty otherwise
+} theus_flux_file;
+// theus_flux_process answers a want: what can be known of a process before it runs.
+typedef struct theus_flux_process {
+  theus_str name;
+  const theus_str *arguments; // that it takes by name
+  size_t n_arguments;
+  uint32_t open;    // 1: it takes arguments of any other name as well
+  uint32_t unknown; // 1: there is none of this name
+} theus_flux_process;
+typedef struct theus_flux_text {
+  theus_str name;
+  theus_str text; // YAML; of a dict, JSON
+  uint32_t dict;  // 1: it was built by a program: places are those inside it
+  uint32_t reserved;
+  const theus_flux_file *files;
+  size_t n_files;
+  const theus_flux_process *processes;
+  size_t n_processes;
+  const theus_str *names; // of processes that exist beside those of the engine, for messages
+  size_t n_names;
+} theus_flux_text;
+typedef const theus_flux_text *theus_flux_text_in;
+
+enum { THEUS_WANT_FILE = 1, THEUS_WANT_PROCESS = 2 };
+typedef struct theus_flux_want {
+  uint32_t kind; // THEUS_WANT_FILE ...
+  uint32_t reserved;
+  theus_str name;
+  theus_str from; // FILE: the name of the text that wants it
+} theus_flux_want;
+typedef struct theus_flux_program {
+  theus_flux program; // 0: load again, with all that is wanted
+  const theus_flux_want *wants;
+  size_t n_wants;
+  const theus_str *processes; // that it can run; actions name them by their place here
+  size_t n_processes;
+  const theus_str *files; // it and those it calls
+  size_t n_files;
+  const theus_str *locals; // the fields of local that its conditions name
+  size_t n_locals;
+  uint32_t n_needs; // for theus_flux_need
+  uint32_t n_steps; // for theus_flux_place
+  theus_storage storage; // owned; NULL means released or never filled
+} theus_flux_program;
+
+// theus_flux_value is a value as conditions see it. A container may be told without what it holds;
+// then it is asked for when a condition wants to know.
+enum {
+  THEUS_FLUX_NONE = 0,
+  THEUS_FLUX_BOOL = 1,  // number
+  THEUS_FLUX_INT = 2,   // number; with BIG text, as 0x1f or -0x1f
+  THEUS_FLUX_FLOAT = 3, // real
+  THEUS_FLUX_TEXT = 4,  // text; number is its length where it is no UTF-8
+  THEUS_FLUX_BYTES = 5, // text
+  THEUS_FLUX_LIST = 6,  // items, with TOLD; otherwise number is the length, -1 for none, and TRUTH
+  THEUS_FLUX_TUPLE = 7,
+  THEUS_FLUX_DICT = 8,  // key, value, key, value
+  THEUS_FLUX_SET = 9,
+  THEUS_FLUX_SEQUENCE = 10, // something else that has items in an order
+  THEUS_FLUX_OBJECT = 11,   // anything else; never TOLD
+  THEUS_FLUX_PLACE = 12,  // to the host only: what stands at path
+  THEUS_FLUX_FAILED = 13  // to the kernel only: it cannot be read; text, number, ABORT as in an answer
+};
+enum { THEUS_FLUX_TOLD = 1, THEUS_FLUX_TRUTH = 2, THEUS_FLUX_BIG = 4, THEUS_FLUX_ABORT = 8 };
+typedef struct theus_flux_value {
+  uint32_t kind;  // THEUS_FLUX_NONE ...
+  uint32_t flags; // THEUS_FLUX_TOLD ...
+  int64_t number;
+  double real;
+  theus_str text;
+  const struct theus_flux_value *items;
+  size_t n_items;
+  theus_segment_in path;
+  size_t n_path;
+} theus_flux_value;
+typedef const theus_flux_value *theus_flux_values_in;
+
+// theus_flux_need asks for what stands at a path, from the system context. An attribute, a text key
+// and an index are read as the language of the host does; an index may be negative.
+enum {
+  THEUS_FLUX_GET = 1,   // a scalar as it is, a container untold
+  THEUS_FLUX_ITEMS = 2, // what a container holds, the containers in it untold
+  THEUS_FLUX_HAS = 3    // whether key is in it: BOOL
+};
+typedef struct theus_flux_need {
+  uint32_t what; // THEUS_FLUX_GET ...
+  uint32_t reserved;
+  theus_segment_in path;
+  size_t n_path;
+  theus_flux_value key; // HAS: a scalar, or a tuple of them
+} theus_flux_need;
+
+typedef struct theus_flux_arg {
+  theus_str name;
+  theus_flux_value value;
+} theus_flux_arg;
+
+enum {
+  THEUS_FLUX_RUN = 1,   // run a process; answer with its failure, if any
+  THEUS_FLUX_READ = 2,  // answer with a reading for each need
+  THEUS_FLUX_SLEEP = 3, // come back after seconds; if 0, once others had their turn
+  THEUS_FLUX_FORK = 4,  // step each branch to its end, one after the other or at once; come back
+  THEUS_FLUX_DONE = 5,  // the run ended well
+  THEUS_FLUX_FAIL = 6   // it ended with a failure
+};
+#define THEUS_FLUX_NOWHERE 0xFFFFFFFFu
+typedef struct theus_flux_action {
+  uint32_t kind;    // THEUS_FLUX_RUN ...
+  uint32_t depth;   // how many steps stand around this one
+  uint32_t step;    // its number, for theus_flux_place; or THEUS_FLUX_NOWHERE
+  uint32_t process; // RUN: its place among the processes of the program
+  // READ, and RUN: what will be wanted if the process succeeds; a host may read it then, and answer
+  // with all of the readings or none. needs is NULL where they are those numbered first, first+1 ...
+  uint32_t first;
+  uint32_t n_needs;
+  const theus_flux_need *needs;
+  const theus_flux_arg *args; // RUN
+  size_t n_args;
+  const theus_flux *branches; // FORK: runs, which the host releases too
+  size_t n_branches;
+  double seconds;         // SLEEP
+  theus_flux_value value; // DONE, of a question; TRUTH tells whether it is true
+  theus_str failed, text, place; // FAIL: the classes of the exception, one a line; its text; the step
+  uint64_t token;                // FAIL: what the host said of it, 0 if it is not the host's
+  theus_storage storage;         // owned; NULL means released or never filled
+} theus_flux_action;
+
+// theus_flux_answer tells how an action went. Zeroed, it begins a run, and tells of success.
+typedef struct theus_flux_answer {
+  theus_str failed; // RUN: the class of the exception and its bases, one a line; empty: none
+  uint64_t token;   // handed back where the failure ends the run
+  uint32_t abort;   // 1: no catch and no retry may stop it
+  uint32_t reserved;
+  theus_flux_values_in readings;
+  size_t n_readings;
+} theus_flux_answer;
+typedef const theus_flux_answer *theus_flux_answer_in;
+
+// theus_flux_options of a run.
+typedef struct theus_flux_options {
+  uint64_t max_loops; // iterations of all loops together; 0 means 10000
+} theus_flux_options;
+typedef const theus_flux_options *theus_flux_options_in;
+
 // ---- functions ---------------------------------------------------------------------------------
 
 // theus_describe fills *out with facts about the library.
@@ -456,7 +618,7 @@ extern theus_status theus_describe(theus_info *out);
 // Thread: any.
 extern theus_status theus_built(theus_build *out);
 
-// theus_live counts the handles that are open: engines and transactions of all engines.
+// theus_live counts the handles that are open: engines, transactions, programs and runs.
 //
 // Returns the count; a host that closed everything reads 0.
 // Owns:   nothing.
@@ -540,7 +702,8 @@ extern theus_status theus_deny(theus_engine engine, theus_tx tx, uint32_t tried,
                                theus_segment_in path, size_t n_path, theus_str detail,
                                theus_error *err);
 
-// theus_tx_begin begins a process: process 0 is edit(), which may do everything.
+// theus_tx_begin begins a process: process 0 is edit(), which may do everything, and
+// THEUS_PROCESS_WORKFLOW the conditions of a workflow, which read everything and write nothing.
 //
 // Returns THEUS_OK           *next is RUN, or WAIT where another transaction is in charge
 //         THEUS_LIMIT        nested deeper than max_depth, or 65,536 transactions are open
@@ -755,6 +918,105 @@ extern theus_status theus_fsm_load(theus_definition_in definition, theus_str *ou
 extern theus_status theus_flux_outline(theus_definition_in definition, theus_str *out,
                                        theus_storage *storage, theus_error *err);
 
+// theus_flux_load reads and checks a workflow, with all that it calls, against the processes of an
+// engine.
+//
+// Returns THEUS_OK           *out has a program, or wants: then load again, with all of them
+//         THEUS_CONFIG       the message lists every problem with its place
+//         THEUS_LIMIT        a million programs and runs are open
+//         THEUS_CLOSED, THEUS_POISONED
+// Owns:   out->program, which theus_flux_release ends; out->storage, which theus_flux_free frees.
+//         Borrows the text and its answers for the call.
+// Thread: any; takes as long as reading the text does. A host with a lock lets go of it first.
+extern theus_status theus_flux_load(theus_engine engine, theus_flux_text_in text,
+                                    theus_flux_program *out, theus_error *err);
+
+// theus_flux_ask makes a program of one condition, a question: its run ends with the value.
+//
+// Returns as theus_flux_load; there are no wants
+// Owns:   as theus_flux_load.
+// Thread: any.
+extern theus_status theus_flux_ask(theus_engine engine, theus_str condition, theus_flux_program *out,
+                                   theus_error *err);
+
+// theus_flux_need_of tells a need of a program by its number. It never changes: cache it.
+//
+// Returns THEUS_OK           *out is the need
+//         THEUS_INVALID      there is none of this number
+//         THEUS_CLOSED, THEUS_POISONED
+// Owns:   *storage, which theus_flux_free frees; *out points into it.
+// Thread: any.
+extern theus_status theus_flux_need_of(theus_flux program, uint32_t number, theus_flux_need *out,
+                                       theus_storage *storage, theus_error *err);
+
+// theus_flux_place tells where a step stands: file:line:column, or its place in a dict.
+//
+// Returns as theus_flux_need_of.
+// Owns:   *storage, which theus_flux_free frees; *out points into it.
+// Thread: any.
+extern theus_status theus_flux_place(theus_flux program, uint32_t step, theus_str *out,
+                                     theus_storage *storage, theus_error *err);
+
+// theus_flux_start begins a run of a program. Nothing happens before its first step.
+//
+// Returns THEUS_OK           *out is the run
+//         THEUS_LIMIT        a million programs and runs are open
+//         THEUS_CLOSED, THEUS_POISONED
+// Owns:   *out lives until theus_flux_release; the program may be released before.
+// Thread: any.
+extern theus_status theus_flux_start(theus_flux program, theus_flux_options_in options,
+                                     theus_flux *out, theus_error *err);
+
+// theus_flux_step takes the answer to the action before and gives the next one. After DONE and FAIL
+// it gives the same again.
+//
+// Returns THEUS_OK           *out is the action
+//         THEUS_INVALID      an answer is malformed; nothing has happened
+//         THEUS_BUSY         another thread steps the run
+//         THEUS_CLOSED, THEUS_POISONED
+// Owns:   out->storage, which theus_flux_free frees. Borrows the answer for the call.
+// Thread: one at a time for one run.
+extern theus_status theus_flux_step(theus_flux run, theus_flux_answer_in answer,
+                                    theus_flux_action *out, theus_error *err);
+
+// theus_flux_cancel ends a run at its next step, as an exception that nothing catches would: what
+// stands under finally runs. Its branches end with it.
+//
+// Returns THEUS_OK, THEUS_CLOSED, THEUS_POISONED
+// Owns:   nothing.
+// Thread: any, also while another one steps the run.
+extern theus_status theus_flux_cancel(theus_flux run, theus_error *err);
+
+// theus_flux_loops counts the iterations that a run has made.
+//
+// Returns THEUS_OK, THEUS_CLOSED, THEUS_POISONED
+// Owns:   nothing.
+// Thread: any.
+extern theus_status theus_flux_loops(theus_flux run, uint64_t *out, theus_error *err);
+
+// theus_flux_holds tells whether a run may still end with a failure of the host. Those that were
+// caught it never does: the host may let go of them.
+//
+// Returns THEUS_OK           *out is 1 or 0
+//         THEUS_CLOSED, THEUS_POISONED
+// Owns:   nothing.
+// Thread: that of the run, while no branch of it is stepped; after an action that is no READ.
+extern theus_status theus_flux_holds(theus_flux run, uint64_t token, uint32_t *out, theus_error *err);
+
+// theus_flux_release ends a program or a run; it may be one of an engine that was closed.
+//
+// Returns nothing. A handle that was released is left alone.
+// Owns:   ends the handle.
+// Thread: any, once no step of it runs.
+extern void theus_flux_release(theus_flux handle);
+
+// theus_flux_free frees the storage of a program, an action, a need or a place, and zeroes it.
+//
+// Returns nothing. What is NULL is left alone.
+// Owns:   frees *storage.
+// Thread: any, one at a time for one storage.
+extern void theus_flux_free(theus_storage *storage);
+
 // ---- the table ---------------------------------------------------------------------------------
 
 // theus_api is the one door. It only ever grows at its end; struct_size tells how far it goes.
@@ -798,6 +1060,17 @@ typedef struct theus_api {
   theus_status (*built)(theus_build *);
   theus_status (*fsm_load)(theus_definition_in, theus_str *, theus_storage *, theus_error *);
   theus_status (*flux_outline)(theus_definition_in, theus_str *, theus_storage *, theus_error *);
+  theus_status (*flux_load)(theus_engine, theus_flux_text_in, theus_flux_program *, theus_error *);
+  theus_status (*flux_ask)(theus_engine, theus_str, theus_flux_program *, theus_error *);
+  theus_status (*flux_need_of)(theus_flux, uint32_t, theus_flux_need *, theus_storage *, theus_error *);
+  theus_status (*flux_place)(theus_flux, uint32_t, theus_str *, theus_storage *, theus_error *);
+  theus_status (*flux_start)(theus_flux, theus_flux_options_in, theus_flux *, theus_error *);
+  theus_status (*flux_step)(theus_flux, theus_flux_answer_in, theus_flux_action *, theus_error *);
+  theus_status (*flux_cancel)(theus_flux, theus_error *);
+  theus_status (*flux_loops)(theus_flux, uint64_t *, theus_error *);
+  theus_status (*flux_holds)(theus_flux, uint64_t, uint32_t *, theus_error *);
+  void (*flux_release)(theus_flux);
+  void (*flux_free)(theus_storage *);
 } theus_api;
 
 // theus_get_api returns the table for an ABI version, or NULL if this library does not speak it.

@@ -46,6 +46,25 @@ func (r *Run) Cancel() { r.cancel.Store(true) }
 // Loops tells how many iterations the run has made.
 func (r *Run) Loops() int { return int(min(r.budget.used.Load(), r.budget.limit)) }
 
+// Holds reports whether the run may still end with the failure of a token. After an action that is
+// no DoRead it never will with one that was caught.
+func (r *Run) Holds(token uint64) bool {
+	if r.end != nil && r.end.Failure != nil && r.end.Failure.Token == token {
+		return true
+	}
+	for i := range r.frames {
+		if f := r.frames[i].failure; f != nil && f.Token == token {
+			return true
+		}
+		for _, b := range r.frames[i].branches {
+			if b.Holds(token) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Step takes the answer to the action before, and gives the next one. After DoDone and DoFail it
 // gives the same again.
 func (r *Run) Step(a Answer) Action {
@@ -100,10 +119,11 @@ func (r *Run) advance(readings, ahead []Reading) Action {
 		if r.eval != nil {
 			v, needs, failure := r.eval.Step(readings)
 			readings = nil
+			known := r.eval.pulls == 1 && len(r.eval.cond.needs) > 0
 			switch {
-			case len(needs) > 0 && r.eval.pulls == 1 && len(ahead) == len(needs):
+			case known && len(ahead) == len(needs):
 				readings, ahead = ahead, nil
-			case len(needs) > 0 && r.eval.pulls == 1:
+			case known:
 				return r.act(Action{Do: DoRead, Needs: needs, First: r.eval.cond.base})
 			case len(needs) > 0:
 				return r.act(Action{Do: DoRead, Needs: needs, First: -1})

@@ -89,6 +89,7 @@ static int engine_traverse(PyObject *op, visitproc visit, void *arg) {
   Py_VISIT(e->processes);
   Py_VISIT(e->listeners);
   Py_VISIT(e->fault);
+  Py_VISIT(e->reading);
   return 0;
 }
 
@@ -98,6 +99,7 @@ static int engine_clear(PyObject *op) {
   Py_CLEAR(e->processes);
   Py_CLEAR(e->listeners);
   Py_CLEAR(e->fault);
+  Py_CLEAR(e->reading);
   return 0;
 }
 
@@ -494,6 +496,8 @@ static PyMethodDef engine_methods[] = {
     {"_on_signal", signal_listen, METH_O, NULL},
     {"_off_signal", signal_leave, METH_O, NULL},
     {"_names", fsm_names, METH_NOARGS, NULL},
+    {"_flux_load", flux_load, METH_VARARGS, NULL},
+    {"_flux_ask", flux_ask, METH_VARARGS, NULL},
     {"execute_process", METHOD(engine_execute), METH_FASTCALL | METH_KEYWORDS,
      "execute_process($self, process_name, /, **kwargs)\n--\n\nRun a process and return its value."},
     {"run_process", METHOD(engine_execute), METH_FASTCALL | METH_KEYWORDS,

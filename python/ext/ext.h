@@ -120,6 +120,7 @@ struct state {
   PyObject *s_domain_ctx, *s_global_ctx, *s_local, *s_log, *s_class, *s_setattr, *s_delattr;
   PyObject *s_dict, *s_getattr, *s_edit, *s_resolve, *s_lock_manager, *s_default_factory, *s_any;
   PyTypeObject *process_type, *heavy_type, *tensor_type, *memory_type;
+  PyTypeObject *program_type, *run_type;
   destructor python_dealloc;                      // what every class written in Python has
   PyObject *module;                               // borrowed: the one whose state this is
   bool has_models;                                // a pydantic model was met
@@ -217,6 +218,7 @@ struct engine {
   PyObject *fault;     // raised at a point of a commit, for tests; NULL outside of them
   Py_ssize_t fuse;     // at which point
   Py_ssize_t points;   // points passed since it was armed
+  process *reading;    // stands for the conditions of workflows; NULL until one is evaluated
 };
 
 // clock.c: nanoseconds, of the real clocks or of a test's.
@@ -329,6 +331,11 @@ PyObject *audit_log(PyObject *op, PyObject *args);
 static inline bool audit_concerns(engine *e, process *p, uint32_t gate) {
   return p->rules != e->rules || p->plans[gate] != NULL;
 }
+
+// ---- workflows (flux.c) -----------------------------------------------------------------------------
+
+PyObject *flux_load(PyObject *op, PyObject *args); // methods of the engine
+PyObject *flux_ask(PyObject *op, PyObject *args);
 
 // ---- one transaction (core.c, overlay.c) -------------------------------------------------------
 
@@ -664,6 +671,7 @@ extern PyType_Spec tracked_deque_spec, frozen_deque_spec, deque_iter_spec;
 extern PyType_Spec tracked_ordered_spec, frozen_ordered_spec;
 extern PyType_Spec tracked_default_spec, frozen_default_spec;
 extern PyType_Spec tracked_bytes_spec, frozen_bytes_spec;
+extern PyType_Spec program_spec, run_spec; // workflows (flux.c)
 extern PyType_Spec part_spec, set_part_spec; // instances of subclasses of containers
 
 #define METHOD(f) ((PyCFunction)(void (*)(void))(f))

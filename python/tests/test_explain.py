@@ -50,6 +50,8 @@ CODES = {
     "THEUS-R001": "AuditError",
     "THEUS-R002": "AuditBlockError",
     "THEUS-R003": "AuditInterlockError",
+    "THEUS-F001": "FluxLimitError",
+    "THEUS-F002": "FluxCancelledError",
     "THEUS-G001": "ConfigError",
     "THEUS-G002": "ScanError",
 }
@@ -95,7 +97,7 @@ def test_codes_are_stable() -> None:
     assert len({kind.code for kind in KINDS}) == len(KINDS)
     for kind in KINDS:
         assert "code" in vars(kind)
-        assert re.fullmatch(r"THEUS-[CAVTEKGR]\d{3}", kind.code)
+        assert re.fullmatch(r"THEUS-[CAVTEKGRF]\d{3}", kind.code)
         assert f"[{kind.code}]" in str(
             kind("x") if issubclass(kind, TheusError) else kind("x", [OSError()])
         )

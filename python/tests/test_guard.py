@@ -482,9 +482,10 @@ def test_the_surface_of_an_engine() -> None:
     """L9: no public name of an engine installs state or forwards to the kernel."""
     public = {name for name in dir(TheusEngine) if not name.startswith("_")}
     assert public == {
-        "audit_log", "close", "ctx", "edit", "execute_process", "get_process", "heavy_report",
-        "matrix", "on_commit", "register_process", "reload_audit", "reset_interlock", "run_process",
-        "scan_and_register", "strict_mode", "version",
+        "audit_log", "close", "ctx", "edit", "evaluate_condition", "execute_flux_step",
+        "execute_process", "execute_workflow", "get_process", "heavy_report", "matrix", "on_commit",
+        "register_process", "reload_audit", "reset_interlock", "run_process", "scan_and_register",
+        "start_workflow", "strict_mode", "version", "workflow_cache",
     }  # fmt: skip
     with pytest.raises(AttributeError):
         _ = World().engine.commit_state

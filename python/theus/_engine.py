@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import FunctionType, TracebackType
 from typing import Any, Protocol, Self
@@ -12,8 +12,10 @@ from theus._audit import AuditLog, tell
 from theus._binding import bound
 from theus._checks import check_root, resolve_mode
 from theus._context import LockedContextMixin
+from theus._flux import Workflow, WorkflowRun, Workflows, fork, max_loops_of
 from theus._matrix import ContractMatrix, contract_matrix
 from theus._process import ProcessContract, checked_contract
+from theus._progress import follow
 from theus._recipe import AuditRecipe, ConfigFactory
 from theus._report import HeavyReport, heavy_report
 from theus._scan import decorated, import_tree
@@ -49,12 +51,15 @@ class TheusEngine(_kernel.Engine[Root]):
             None asks the variables THEUS_STRICT_MODE and POP_STRICT_MODE, else means True.
         audit_recipe: rules that judge what processes take and leave, see ``theus.config``. In
             training mode nothing is judged, and one warning says so.
+        max_ops: how many iterations one run of a workflow may make, all its loops together. None
+            asks the variable THEUS_MAX_LOOPS, else means 10000.
 
     Raises:
         TypeError: system_ctx has not both layers, or in strict mode a field ``local`` or ``log``,
-            which the engine provides; strict_mode is no bool, audit_recipe no AuditRecipe.
-        ConfigError: a variable holds neither of 1/true/yes/on and 0/false/no/off; the recipe is
-            malformed, and the text lists every mistake.
+            which the engine provides; strict_mode is no bool, audit_recipe no AuditRecipe,
+            max_ops no whole number above 0.
+        ConfigError: a variable holds neither of 1/true/yes/on and 0/false/no/off, or no number;
+            the recipe is malformed, and the text lists every mistake.
 
     To a type checker an engine is generic in its root: ``TheusEngine[System]`` has an ``edit()``
     that gives a ``System``, and so does the engine that ``TheusEngine(System(...))`` makes.
@@ -90,8 +95,11 @@ class TheusEngine(_kernel.Engine[Root]):
         system_ctx: Root,
         strict_mode: bool | None = None,
         audit_recipe: AuditRecipe | None = None,
+        *,
+        max_ops: int | None = None,
     ) -> None:
         strict = resolve_mode(strict_mode)
+        max_loops = max_loops_of(max_ops)
         check_root(system_ctx, strict)
         if not isinstance(audit_recipe, AuditRecipe | None):
             raise TypeError(
@@ -99,6 +107,7 @@ class TheusEngine(_kernel.Engine[Root]):
                 f" or an AuditRecipe"
             )
         super().__init__(system_ctx, strict)
+        self._flux = Workflows(self, max_loops)
         self._recipe = audit_recipe
         self._heard = 0  # serial of the newest event that was told
         if audit_recipe is not None and strict:
@@ -138,6 +147,7 @@ class TheusEngine(_kernel.Engine[Root]):
         )
         self._contracts[name] = contract
         self._taken.pop(name, None)
+        self._flux.registered += 1
 
     def get_process(self, name: str, /) -> Callable[..., Any]:
         """The registered function. Raises UnknownProcessError, a KeyError, for an unknown name."""
@@ -171,6 +181,97 @@ class TheusEngine(_kernel.Engine[Root]):
                 found[name] = func
         for name, func in found.items():
             self.register_process(name, func)
+
+    def execute_workflow(
+        self, workflow: Workflow, /, *, progress: bool = False, **kwargs: Any
+    ) -> Any:
+        """Run a workflow to its end and return the context object.
+
+        It is read and checked as a whole first, with all the files it calls. Each process is a
+        transaction of its own: what was committed stays, also if a later step fails.
+
+        Args:
+            workflow: a file, the text of one, or what stands in one as a dict or a list.
+            progress: show which step runs, as a tree that is drawn anew where there is a terminal
+                and the package ``rich``, and as lines on the logger ``theus.flux`` elsewhere.
+            **kwargs: given to every process that takes an argument of that name and to which the
+                workflow gives none; conditions see them as ``local.NAME``.
+
+        Raises:
+            ConfigError: something is wrong with the workflow; the text lists every problem with
+                file:line:column. Nothing has run.
+            FileNotFoundError: there is no such file.
+            TypeError: a keyword argument that nothing takes. Nothing has run.
+            FluxLimitError: its loops made more iterations than ``max_ops``.
+            Exception: what a step raised and no ``try`` caught, unchanged; a note has the place.
+
+        >>> from theus import BaseDomainContext, BaseSystemContext, TheusEngine, process
+        >>> class Tank(BaseDomainContext):
+        ...     def __init__(self):
+        ...         self.level = 0
+        >>> @process(inputs=[], outputs=["domain.level"])
+        ... def fill(ctx, litres):
+        ...     ctx.domain.level += litres
+        >>> with TheusEngine(BaseSystemContext(None, Tank()), strict_mode=True) as engine:
+        ...     engine.register_process("fill", fill)
+        ...     engine.execute_workflow(
+        ...         '- {flux: while, condition: "domain.level < 10", do: fill}', litres=3
+        ...     ).domain.level
+        12
+        """
+        run = WorkflowRun(self._flux.start(workflow, kwargs))
+        if progress:
+            follow(run)
+        else:
+            run.run()
+        return self.ctx
+
+    def start_workflow(self, workflow: Workflow, /, **kwargs: Any) -> WorkflowRun:
+        """Begin a workflow without running any of it: it is run a step at a time, or cancelled.
+
+        Args and errors are those of execute_workflow, whose steps raise theirs here when they
+        are taken.
+
+        >>> from theus import BaseSystemContext, TheusEngine, process
+        >>> @process(inputs=[], outputs=[])
+        ... def wait(ctx):
+        ...     pass
+        >>> with TheusEngine(BaseSystemContext(None, None), strict_mode=True) as engine:
+        ...     engine.register_process("wait", wait)
+        ...     run = engine.start_workflow({"steps": ["wait", {"process": "wait"}]})
+        ...     [(step.process, step.place) for step in run]
+        [('wait', '<dict>: steps[0]'), ('wait', '<dict>: steps[1]')]
+        """
+        return WorkflowRun(self._flux.start(workflow, kwargs))
+
+    def execute_flux_step(self, step: str | Mapping[str, Any], /, **kwargs: Any) -> None:
+        """Run one step of a workflow: the name of a process, or a dict.
+
+        Args and errors are those of execute_workflow.
+        """
+        self._flux.start([step], kwargs).drive()
+
+    def evaluate_condition(self, text: str, /) -> bool:
+        """Whether a condition holds now. It is one of the language of workflows, see docs/flux.md.
+
+        Raises:
+            ConfigError: it is not in the language; the text points at the place.
+            Exception: what Python raises for such an expression.
+
+        >>> from theus import BaseDomainContext, BaseSystemContext, TheusEngine
+        >>> class Tank(BaseDomainContext):
+        ...     def __init__(self):
+        ...         self.level = 7
+        >>> with TheusEngine(BaseSystemContext(None, Tank()), strict_mode=True) as engine:
+        ...     engine.evaluate_condition("0 < domain.level < 10")
+        True
+        """
+        return self._flux.ask(text)
+
+    @property
+    def workflow_cache(self) -> dict[str, Any]:
+        """The workflows that were loaded from files, by path. Clearing it loads them again."""
+        return self._flux.cache
 
     def heavy_report(self) -> HeavyReport:
         """List what lies under ``heavy_`` names: path, type, shape, nbytes, owner, exports.
@@ -218,6 +319,7 @@ class TheusEngine(_kernel.Engine[Root]):
             with suppress(TimeoutError):  # a process still runs, which is said below
                 worker.close(cancel=True, timeout=30.0)
         super().close()
+        self._flux.forget()
         self._taken.clear()
         for part in self._lockable():
             if part._lock_manager is self.lock_manager:
@@ -259,6 +361,10 @@ class TheusEngine(_kernel.Engine[Root]):
             with suppress(ForkedKernelError, KernelPanic):
                 self.register_process(name, now)
                 self._taken[name] = now
+
+    def _flux_fork(self, branches: list[_kernel.FluxRun]) -> None:
+        """Drive the branches of a workflow. Called by the extension."""
+        fork(branches)
 
     def _tell_audit(self) -> None:
         """Log the events that are new. Called by the extension, after the run they belong to."""

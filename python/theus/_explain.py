@@ -29,6 +29,8 @@ _CURES = {
     "THEUS-R001": "make the process keep to the rule, or change the rule in its recipe",
     "THEUS-R002": "make the process keep to the rule, or change the rule in its recipe",
     "THEUS-R003": "mend the state in engine.edit(), then call engine.reset_interlock()",
+    "THEUS-F001": "mend the condition, or give the engine a larger max_ops",
+    "THEUS-F002": "catch it where the workflow is driven, or do not cancel it",
     "THEUS-G001": "set what the text names to one of the values it lists",
     "THEUS-G002": "mend the files below; each error is explained",
 }

@@ -73,8 +73,72 @@ class Engine(Generic[Root]):
     def _off_signal(self, listener: Callable[[Commit], object], /) -> None: ...
     def _names(self) -> list[str]:
         """The registered processes."""
+    def _flux_load(
+        self,
+        name: str,
+        text: str,
+        built: bool,
+        files: tuple[tuple[str, str, str, str, str], ...],
+        processes: tuple[tuple[str, tuple[str, ...], bool, bool], ...],
+        names: tuple[str, ...],
+        /,
+    ) -> FluxProgram | list[tuple[int, str, str]]:
+        """A checked workflow, or what has to be told first: (kind, name, from).
+
+        A file is (wanted, from, name, text, error), a process (name, arguments, open, unknown).
+        """
+    def _flux_ask(self, condition: str, /) -> FluxProgram:
+        """A program whose runs evaluate a condition. Raises ConfigError where it is none."""
     def _panic(self) -> None:
         """Panic inside the kernel, as a bug of ours would; for tests."""
+
+@final
+class FluxProgram:
+    """A checked workflow. It has the processes as they were registered when it was loaded."""
+
+    @property
+    def processes(self) -> tuple[str, ...]: ...
+    @property
+    def files(self) -> tuple[str, ...]: ...
+    @property
+    def locals(self) -> tuple[str, ...]:
+        """The fields of local that conditions name."""
+    def place(self, step: int, /) -> str: ...
+    def start(
+        self, max_loops: int, local: object, extra: list[dict[str, Any] | None], /
+    ) -> FluxRun:
+        """Begin a run. local is what conditions see as such; extra has the arguments of the
+        workflow that each process takes, by its number.
+        """
+
+@final
+class FluxRun:
+    """A run of a workflow. drive() goes on to its end; next() and perform() take one action.
+
+    Whoever runs processes in another way calls next(), and answer() instead of perform().
+    """
+
+    @property
+    def program(self) -> FluxProgram: ...
+    @property
+    def ended(self) -> bool: ...
+    @property
+    def loops(self) -> int: ...
+    trace: list[tuple[int, list[tuple[str, tuple[tuple[int, Any], ...], Any]]]]
+    """Is told, for each round of reading, its depth and (what, steps of the path, key)."""
+
+    def drive(self) -> Any: ...
+    def settle(self) -> None: ...
+    def next(self) -> tuple[Any, ...] | None:
+        """("run", depth, step, process, kwargs), ("sleep", depth, step, seconds) or
+        ("fork", depth, step, number of branches); None at the end.
+        """
+    def perform(self) -> None: ...
+    def answer(self, error: BaseException | None, /) -> None: ...
+    def branches(self) -> list[FluxRun]: ...
+    def holds(self) -> bool: ...
+    def result(self) -> Any: ...
+    def cancel(self) -> None: ...
 
 @final
 class Edit(Generic[Root]):

@@ -20,8 +20,10 @@
      ├── AuditError                      what an audit refuses
      │    ├── AuditBlockError            a rule of level B
      │    └── AuditInterlockError        a rule of level A or S, or the stop it caused
+     ├── FluxLimitError                  a workflow makes too much work (RuntimeError)
+     ├── FluxCancelledError              a workflow was cancelled (RuntimeError)
      ├── KernelPanic                     a bug in the kernel (RuntimeError)
-     └── ConfigError                     a setting or recipe that means nothing (ValueError)
+     └── ConfigError                     a setting or text that means nothing (ValueError)
     ScanError                            the files that failed to import (ExceptionGroup)
 
 Every ``TheusError`` says which process it is about, what it tried at which path, and how to mend
@@ -35,8 +37,8 @@ True
 
 Every class has a code, which never changes and ends the first line of the text. Its letter is a
 group: C contracts and processes, A access, V values and views, T transactions, E engines,
-K the kernel, G configuration, R the rules of an audit. The page ``docs/errors/<code>.md`` has an
-example and the cure.
+K the kernel, G configuration, R the rules of an audit, F workflows. The page
+``docs/errors/<code>.md`` has an example and the cure.
 
 >>> print(denied)
 Illegal Read: 'domain_ctx.b' [THEUS-A001]
@@ -220,8 +222,20 @@ class AuditInterlockError(AuditError):
     code = "THEUS-R003"
 
 
+class FluxLimitError(TheusError, RuntimeError):
+    """A workflow made more iterations than its budget, or a condition takes too much work."""
+
+    code = "THEUS-F001"
+
+
+class FluxCancelledError(TheusError, RuntimeError):
+    """A run of a workflow was cancelled; what stood under ``finally`` has run."""
+
+    code = "THEUS-F002"
+
+
 class ConfigError(TheusError, ValueError):
-    """A setting or recipe that means nothing; the text names what is wrong, with its place."""
+    """A setting, recipe or workflow that means nothing; the text tells what is wrong, and where."""
 
     code = "THEUS-G001"
 
