@@ -21,7 +21,7 @@ func TestHandles(t *testing.T) {
 	require.NotEqual(t, indexOf(a), indexOf(b))
 	require.Equal(t, 2, live())
 
-	run, err := table.entries[indexOf(b)].Load().engine.Begin(engine.Edit, 0)
+	run, err := table.entries[indexOf(b)].Load().engine.Begin(engine.Edit, 0, transaction.Start{})
 	require.NoError(t, err)
 	tx := txHandle(b, run.Tx)
 	require.Equal(t, run.Tx, txID(tx))
@@ -53,7 +53,7 @@ func TestStaleHandles(t *testing.T) {
 		engines[handle] = true
 		e, err := find(anEngine, handle)
 		require.NoError(t, err)
-		run, err := e.engine.Begin(engine.Edit, 0)
+		run, err := e.engine.Begin(engine.Edit, 0, transaction.Start{})
 		require.NoError(t, err)
 		tx := txHandle(handle, run.Tx)
 		require.False(t, transactions[tx])

@@ -11,6 +11,7 @@ import (
 	"github.com/theus-project/theus/core/fault"
 	"github.com/theus-project/theus/core/guard"
 	"github.com/theus-project/theus/core/heavy"
+	"github.com/theus-project/theus/core/host"
 	"github.com/theus-project/theus/core/path"
 	"github.com/theus-project/theus/core/transaction"
 	"github.com/theus-project/theus/core/zone"
@@ -26,10 +27,12 @@ const (
 	_ = -(unsafe.Offsetof(transaction.Record{}.Flags) ^ unsafe.Offsetof(C.theus_record{}.flags))
 	_ = -(unsafe.Offsetof(transaction.Record{}.Shape) ^ unsafe.Offsetof(C.theus_record{}.shape))
 	_ = -(unsafe.Offsetof(transaction.Record{}.Object) ^ unsafe.Offsetof(C.theus_record{}.object))
-	_ = -(unsafe.Offsetof(transaction.Record{}.Reserved) ^ unsafe.Offsetof(C.theus_record{}.reserved))
 	_ = -(unsafe.Offsetof(transaction.Record{}.Key) ^ unsafe.Offsetof(C.theus_record{}.key))
 	_ = -(unsafe.Offsetof(transaction.Record{}.Bytes) ^ unsafe.Offsetof(C.theus_record{}.nbytes))
 	_ = -(unsafe.Sizeof(transaction.Record{}) ^ unsafe.Sizeof(C.theus_record{}))
+	_ = -(unsafe.Offsetof(transaction.Read{}.Object) ^ unsafe.Offsetof(C.theus_read{}.object))
+	_ = -(unsafe.Offsetof(transaction.Read{}.Key) ^ unsafe.Offsetof(C.theus_read{}.key))
+	_ = -(unsafe.Sizeof(transaction.Read{}) ^ unsafe.Sizeof(C.theus_read{}))
 )
 
 // Statuses are kinds of faults.
@@ -51,6 +54,7 @@ const (
 	_ = -(uint(fault.AuditBlock) ^ C.THEUS_AUDIT_BLOCK)
 	_ = -(uint(fault.AuditInterlock) ^ C.THEUS_AUDIT_INTERLOCK)
 	_ = -(uint(fault.Config) ^ C.THEUS_CONFIG)
+	_ = -(uint(fault.Conflict) ^ C.THEUS_CONFLICT)
 )
 
 // Segments and shapes.
@@ -95,6 +99,10 @@ const (
 	_ = -(uint(transaction.LastOp) ^ C.THEUS_OP_LAST)
 	_ = -(uint(transaction.Foreign) ^ C.THEUS_RECORD_FOREIGN)
 	_ = -(uint(transaction.Heavy) ^ C.THEUS_RECORD_HEAVY)
+	_ = -(uint(transaction.Resizes) ^ C.THEUS_RECORD_RESIZES)
+	_ = -(uint(host.Any) ^ C.THEUS_ANY_KEY)
+	_ = -(uint(host.Whole) ^ C.THEUS_WHOLE_KEY)
+	_ = -(uint(host.Size) ^ C.THEUS_SIZE_KEY)
 	_ = -(uint(transaction.Returned) ^ C.THEUS_RETURNED)
 	_ = -(uint(transaction.Declared) ^ C.THEUS_DECLARED)
 	_ = -(uint(transaction.Undeclared) ^ C.THEUS_UNDECLARED)
@@ -108,6 +116,7 @@ const (
 	_ = -(uint(transaction.Commit) ^ C.THEUS_COMMIT)
 	_ = -(uint(transaction.Keep) ^ C.THEUS_KEEP)
 	_ = -(uint(transaction.Drop) ^ C.THEUS_DROP)
+	_ = -(uint(transaction.Again) ^ C.THEUS_AGAIN)
 	_ = -(uint(engine.RaiseNothing) ^ C.THEUS_RAISE_NOTHING)
 	_ = -(uint(engine.RaiseAsIs) ^ C.THEUS_RAISE_AS_IS)
 	_ = -(uint(engine.RaiseWrapped) ^ C.THEUS_RAISE_WRAPPED)

@@ -60,13 +60,14 @@ enum {
   THEUS_UNSUPPORTED = 8, // a value of this kind cannot live in the context
   THEUS_ENDED = 9,       // the transaction has ended (programming error of the host)
   THEUS_CLOSED = 10,     // the engine was closed, or the handle never was one
-  THEUS_BUSY = 11,       // another transaction stayed in charge for too long
+  THEUS_BUSY = 11,       // another transaction stood in the way for too long (for hosts to use)
   THEUS_LIMIT = 12,      // a bound of the kernel was reached (nesting depth)
   THEUS_POISONED = 13,   // the engine met a kernel panic earlier and refuses work
   THEUS_PANIC = 14,      // the kernel panicked in this call; please report it
   THEUS_AUDIT_BLOCK = 15,     // a rule of level B refuses this run
   THEUS_AUDIT_INTERLOCK = 16, // a rule of level A or S refuses it, or the engine is stopped by one
-  THEUS_CONFIG = 17           // a recipe or workflow is malformed; the message lists every problem
+  THEUS_CONFIG = 17,          // a recipe or workflow is malformed; the message lists every problem
+  THEUS_CONFLICT = 18         // the transaction lost against a commit and may not run again
 };
 
 // theus_error carries a failure. All spans point into storage, which theus_error_release frees.
@@ -167,20 +168,54 @@ enum {
 };
 enum {
   THEUS_RECORD_FOREIGN = 1, // applying it may run user code (a setter, a validator, an __eq__)
-  THEUS_RECORD_HEAVY = 2    // already in memory: HEAVY is written through and not rolled back
+  THEUS_RECORD_HEAVY = 2,   // already in memory: HEAVY is written through and not rolled back
+  THEUS_RECORD_RESIZES = 4  // the length or the order of the container changes
 };
 typedef struct theus_record {
   uint16_t op;
   uint16_t flags;
   theus_shape_id shape; // of the written path
-  uint32_t object;      // the host's ordinal of the object, stable within the transaction
-  uint32_t reserved;
-  uint64_t key;    // the host's reference of the field, key or index; opaque to the kernel
+  uint64_t object; // the host's number of the object; see theus_read
+  uint64_t key;    // its number of the field, key or index; THEUS_ANY_KEY: all may have changed
   uint64_t nbytes; // HEAVY: size of what was assigned, for the audit record
 } theus_record;
 typedef const theus_record *theus_records_in;
 
+// theus_read is an entry of what a transaction has read, and theus_reads all of them: a hash table
+// in memory the host owns. Slots are searched from
+//
+//     h = (object ^ rotate_left(key, 32)) * 0x9E3779B97F4A7C15;  (h ^ h >> 32) & (n_slots - 1)
+//
+// upwards, around the end, to the first empty one. At least one slot is empty.
+//
+//   * Numbers of objects are not 0 and the same for the same object as long as a transaction is
+//     open that has read or written it; an address will do. Keys that are equal to the host have
+//     the same number, of 16 or more.
+//   * An object of which anything was read has an entry with THEUS_ANY_KEY, next to those of the
+//     parts that were read. A part that was looked for and not found was read. What is written
+//     counts as read.
+enum {
+  THEUS_ANY_KEY = 0,   // read: something of the object; written: everything
+  THEUS_WHOLE_KEY = 4, // read: all of the object, one part after the other
+  THEUS_SIZE_KEY = 8   // read: the length or the order of a container
+};
+typedef struct theus_read {
+  uint64_t object; // 0: the slot is empty
+  uint64_t key;
+} theus_read;
+typedef struct theus_reads {
+  const theus_read *slots;
+  size_t n_slots;  // 0 or a power of two
+  uint64_t seen;   // the version at which all that was read was true
+  uint64_t oldest; // the least version seen by any other open transaction; THEUS_ALONE: none is
+  uint32_t hasty;  // 1: the host cannot wait; who has priority stands back
+  uint32_t reserved;
+} theus_reads;
+typedef const theus_reads *theus_reads_in;
+#define THEUS_ALONE UINT64_MAX
+
 #if defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
+_Static_assert(sizeof(theus_read) == 16, "core/transaction/reads.go mirrors this layout");
 _Static_assert(sizeof(theus_record) == 32, "core/transaction/record.go mirrors this layout");
 _Static_assert(sizeof(theus_shape) == 8, "a shape answer fits a register");
 #endif
@@ -199,12 +234,13 @@ typedef uint32_t theus_outcome;
 // What the host does next.
 enum {
   THEUS_RUN = 1,   // call the process; then theus_tx_finish
-  THEUS_WAIT = 2,  // another transaction is in charge: wait until it ended, then begin again
+  THEUS_WAIT = 2,  // another transaction stands in the way: make the same call when it is over
   THEUS_APPLY = 3, // apply the writes, all or none; then theus_tx_applied
   THEUS_DONE = 4,  // nothing is left to do, the transaction is over
   THEUS_COMMIT = 5, // apply the writes now; over, unless that fails: then theus_tx_retract
   THEUS_KEEP = 6,  // a savepoint succeeded: its writes now belong to the outer transaction; over
-  THEUS_DROP = 7   // drop the writes (a savepoint: only its own); over
+  THEUS_DROP = 7,  // drop the writes (a savepoint: only its own); over
+  THEUS_AGAIN = 8  // it lost against a commit: drop the writes and begin again; over
 };
 enum {
   THEUS_RAISE_NOTHING = 0,
@@ -218,15 +254,27 @@ typedef struct theus_action {
   uint64_t version;  // APPLY, COMMIT, DONE after a commit: the version this commit makes
   theus_shape root;  // RUN: the shape of the system context under this contract
   uint32_t leased;   // RUN: 1 if later runs of this process may begin without asking
-  uint32_t reserved;
+  uint32_t reader;   // RUN: 1 if its contract lets it write nothing that a commit applies
 } theus_action;
 
+// theus_start says how a top-level transaction begins.
+typedef struct theus_start {
+  uint32_t lost;  // how often it lost before
+  uint32_t hasty; // 1: the host cannot wait; without priority, if need be
+} theus_start;
+typedef const theus_start *theus_start_in;
+
+// Transactions run at once and are compared when they commit. A host keeps the version each of them
+// has seen: at its begin that of the newest commit it has applied. Before a process reads anything
+// while a newer one is applied, theus_tx_catch_up is asked whether what it has read still holds. So
+// a process only ever sees one version. While the host applies a commit it shows nothing to other
+// transactions and finishes none of them.
+//
 // A lease saves the crossing at the start of a run. A top-level process whose RUN was leased may
-// be begun by the host alone, with the same root, as long as no other transaction of the engine
-// runs and until a call on the engine returns THEUS_POISONED, THEUS_PANIC, THEUS_CLOSED or
-// THEUS_AUDIT_INTERLOCK, or theus_audit_load is called.
-//   * If something needs the kernel while it runs (a denial, a nested process, another thread that
-//     wants its turn), the host begins it then, with theus_tx_begin, and goes on as usual.
+// be begun by the host alone, with the same root, until a call on the engine returns THEUS_POISONED,
+// THEUS_PANIC, THEUS_CLOSED or THEUS_AUDIT_INTERLOCK, or theus_audit_load is called.
+//   * If something needs the kernel while it runs (a denial, a nested process), the host begins it
+//     then, with theus_tx_begin, and goes on as usual.
 //   * If it ends without that, theus_tx_report tells all of it at once, in one crossing; a run
 //     that returned and wrote nothing need not be told at all.
 
@@ -704,40 +752,62 @@ extern theus_status theus_deny(theus_engine engine, theus_tx tx, uint32_t tried,
 
 // theus_tx_begin begins a process: process 0 is edit(), which may do everything, and
 // THEUS_PROCESS_WORKFLOW the conditions of a workflow, which read everything and write nothing.
+// start may be NULL for one that begins for the first time.
 //
-// Returns THEUS_OK           *next is RUN, or WAIT where another transaction is in charge
+// Returns THEUS_OK           *next is RUN, or WAIT: a top-level process that lost often, or edit(),
+//                            waits for another that has priority, a savepoint for another one of
+//                            the same transaction
 //         THEUS_LIMIT        nested deeper than max_depth, or 65,536 transactions are open
 //         THEUS_ENDED        outer has ended
 //         THEUS_NOT_FOUND, THEUS_CLOSED, THEUS_POISONED
 // Owns:   next->tx lives until an action says it is over. outer, if not 0, is the transaction
 //         this one nests in: a savepoint whose rights are cut with those of outer.
-// Thread: one thread per transaction; different ones may begin at once, the kernel orders them.
+// Thread: one thread per transaction at a time; different ones may begin at once.
 extern theus_status theus_tx_begin(theus_engine engine, theus_process process, theus_tx outer,
-                                   theus_action *next, theus_error *err);
+                                   theus_start_in start, theus_action *next, theus_error *err);
 
-// theus_tx_finish reports how the process ended and what it wrote, and hands back the next action.
+// theus_tx_finish reports how the process ended, what it wrote and what it read, and hands back the
+// next action.
 //
-// Returns THEUS_OK           *next is APPLY, COMMIT, KEEP, DROP or DONE
+// Returns THEUS_OK           *next is APPLY, COMMIT, KEEP, DROP, DONE, AGAIN, or WAIT: another
+//                            transaction has priority, or is being applied; nothing has happened
+//         THEUS_CONFLICT     it lost and may not run again; *next is DROP, the transaction is over
 //         THEUS_WRITE        a record's shape may not be written; *next is DROP, the
 //                            transaction is over
 //         THEUS_ENDED        tx was finished before
-//         THEUS_INVALID      a record is malformed; *next is DROP
+//         THEUS_INVALID      a record or the table of reads is malformed; *next is DROP
 //         THEUS_CLOSED, THEUS_POISONED
-// Owns:   borrows the records for the call.
-// Thread: the thread of tx.
+// Owns:   borrows the records and the reads for the call. reads may be NULL unless the outcome is
+//         THEUS_RETURNED.
+// Thread: one thread per transaction at a time.
 extern theus_status theus_tx_finish(theus_tx tx, theus_outcome outcome, theus_records_in records,
-                                    size_t n_records, theus_action *next, theus_error *err);
+                                    size_t n_records, theus_reads_in reads, theus_action *next,
+                                    theus_error *err);
 
 // theus_tx_report tells of a whole run that began and ended under a lease: what it wrote and how it
 // ended. It stands for theus_tx_begin and theus_tx_finish.
 //
 // Returns as theus_tx_finish; next->tx names the transaction where *next is APPLY
-//         THEUS_BUSY         another transaction runs: the host broke the lease; nothing happened
-// Owns:   borrows the records for the call.
+// Owns:   as theus_tx_finish.
 // Thread: the thread that ran the process.
 extern theus_status theus_tx_report(theus_engine engine, theus_process process,
                                     theus_outcome outcome, theus_records_in records,
-                                    size_t n_records, theus_action *next, theus_error *err);
+                                    size_t n_records, theus_reads_in reads, theus_action *next,
+                                    theus_error *err);
+
+// theus_tx_catch_up tells whether what a top-level run of a process has read still holds at the
+// newest version.
+//
+// Returns THEUS_OK           *next is DONE: next->version has now been seen; or AGAIN: it lost. The
+//                            host then drops its writes, finishes it as THEUS_INTERRUPTED if it has
+//                            a transaction, and begins again
+//         THEUS_CONFLICT     it lost and may not run again; finish it in the same way
+//         THEUS_INVALID      the table of reads is malformed
+//         THEUS_NOT_FOUND, THEUS_CLOSED, THEUS_POISONED
+// Owns:   borrows the reads for the call.
+// Thread: any.
+extern theus_status theus_tx_catch_up(theus_engine engine, theus_process process,
+                                      theus_reads_in reads, theus_action *next, theus_error *err);
 
 // theus_tx_applied answers APPLY: whether all writes stand, or none.
 //
@@ -750,8 +820,7 @@ extern theus_status theus_tx_applied(theus_tx tx, uint32_t all_stand, theus_acti
                                      theus_error *err);
 
 // theus_tx_retract takes the newest version back after a COMMIT that the host could not apply and
-// has undone. Legal until the next transaction of the engine begins; the host makes sure of that
-// by not letting go of its own lock in between.
+// has undone. Legal until the next commit; the host finishes no other transaction in between.
 //
 // Returns THEUS_OK           the version number will be used again
 //         THEUS_ENDED        version is not the newest
@@ -759,6 +828,22 @@ extern theus_status theus_tx_applied(theus_tx tx, uint32_t all_stand, theus_acti
 // Owns:   nothing.
 // Thread: the thread that committed.
 extern theus_status theus_tx_retract(theus_engine engine, uint64_t version, theus_error *err);
+
+// theus_counts is what happened to the transactions of an engine.
+typedef struct theus_counts {
+  uint64_t commits;    // versions that were made
+  uint64_t conflicts;  // transactions that lost against a commit
+  uint64_t retries;    // of these, those that began again
+  uint64_t priorities; // ... with priority, having lost often
+} theus_counts;
+
+// theus_stats gives the counters of an engine.
+//
+// Returns THEUS_OK           *out holds them
+//         THEUS_CLOSED, THEUS_POISONED
+// Owns:   nothing.
+// Thread: any.
+extern theus_status theus_stats(theus_engine engine, theus_counts *out, theus_error *err);
 
 // theus_path_canonical spells a path the way the kernel prints it: "domain.a" is "domain_ctx.a".
 //
@@ -1035,13 +1120,17 @@ typedef struct theus_api {
   theus_status (*shape_items)(theus_engine, theus_shape_id, theus_shape *, theus_error *);
   theus_status (*deny)(theus_engine, theus_tx, uint32_t, theus_segment_in, size_t, theus_str,
                        theus_error *);
-  theus_status (*tx_begin)(theus_engine, theus_process, theus_tx, theus_action *, theus_error *);
-  theus_status (*tx_finish)(theus_tx, theus_outcome, theus_records_in, size_t, theus_action *,
-                            theus_error *);
-  theus_status (*tx_report)(theus_engine, theus_process, theus_outcome, theus_records_in, size_t,
+  theus_status (*tx_begin)(theus_engine, theus_process, theus_tx, theus_start_in, theus_action *,
+                           theus_error *);
+  theus_status (*tx_finish)(theus_tx, theus_outcome, theus_records_in, size_t, theus_reads_in,
                             theus_action *, theus_error *);
+  theus_status (*tx_report)(theus_engine, theus_process, theus_outcome, theus_records_in, size_t,
+                            theus_reads_in, theus_action *, theus_error *);
+  theus_status (*tx_catch_up)(theus_engine, theus_process, theus_reads_in, theus_action *,
+                              theus_error *);
   theus_status (*tx_applied)(theus_tx, uint32_t, theus_action *, theus_error *);
   theus_status (*tx_retract)(theus_engine, uint64_t, theus_error *);
+  theus_status (*stats)(theus_engine, theus_counts *, theus_error *);
   theus_status (*path_canonical)(theus_str, char *, size_t, size_t *, theus_error *);
   theus_status (*path_spell)(theus_segment_in, size_t, char *, size_t, size_t *, theus_error *);
   theus_status (*zone_of)(theus_str, uint32_t *, theus_error *);

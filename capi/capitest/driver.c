@@ -91,15 +91,31 @@ static theus_process process(theus_engine engine, const char *name, const char *
   return p;
 }
 
+static theus_engine used; // where something began last
+
 static theus_action begin(theus_engine engine, theus_process p, theus_tx outer) {
+  used = engine;
   theus_action next = {0};
-  OK(api->tx_begin(engine, p, outer, &next, &err));
+  OK(api->tx_begin(engine, p, outer, NULL, &next, &err));
   return next;
 }
 
+// A transaction beside which no other is open, and which read nothing.
+static theus_reads alone = {.oldest = THEUS_ALONE};
+
+static const theus_reads *reads_of(theus_engine engine) {
+  theus_counts counts = {0};
+  theus_error none = {0};
+  (void)api->stats(engine, &counts, &none); // of an engine that is closed or poisoned: all 0
+  api->error_release(&none);
+  alone.seen = counts.commits; // as many as there are versions
+  return &alone;
+}
+#define READS reads_of(engine)
+
 static theus_action finish(theus_tx tx, theus_outcome how, const theus_record *log, size_t n) {
   theus_action next = {0};
-  OK(api->tx_finish(tx, how, log, n, &next, &err));
+  OK(api->tx_finish(tx, how, log, n, reads_of(used), &next, &err));
   return next;
 }
 
@@ -266,33 +282,34 @@ static void commits(void) {
   theus_process p = process(engine, "p", "domain.rate", "domain.account");
   theus_action run = begin(engine, p, 0);
   CHECK(run.kind == THEUS_RUN && run.tx > UINT32_MAX && run.version == 0);
-  CHECK(begin(engine, p, 0).kind == THEUS_WAIT);
-  CHECK(api->live() == 2);
+  theus_action beside = begin(engine, p, 0);
+  CHECK(beside.kind == THEUS_RUN && api->live() == 3);
+  CHECK(finish(beside.tx, THEUS_REFUSED, NULL, 0).kind == THEUS_DROP);
   theus_shape domain = child(engine, run.root, "domain_ctx");
   theus_record log[2] = {set(child(engine, domain, "account")), set(child(engine, domain, "rate"))};
 
   theus_action next = finish(run.tx, THEUS_RETURNED, log, 1);
   CHECK(next.kind == THEUS_COMMIT && next.version == 1 && next.raise == THEUS_RAISE_NOTHING);
-  REFUSED(THEUS_ENDED, "ended", api->tx_finish(run.tx, THEUS_RETURNED, NULL, 0, &next, &err));
+  REFUSED(THEUS_ENDED, "ended", api->tx_finish(run.tx, THEUS_RETURNED, NULL, 0, READS, &next, &err));
   OK(api->tx_retract(engine, 1, &err));
   REFUSED(THEUS_ENDED, "version", api->tx_retract(engine, 1, &err));
 
   run = begin(engine, p, 0);
   CHECK(finish(run.tx, THEUS_RETURNED, log, 1).version == 1);
+  REFUSED(THEUS_ENDED, "version", api->tx_retract(engine, 0, &err));
   run = begin(engine, p, 0);
-  REFUSED(THEUS_ENDED, "version", api->tx_retract(engine, 1, &err));
   next = finish(run.tx, THEUS_RETURNED, NULL, 0);
   CHECK(next.kind == THEUS_DONE && next.version == 0);
 
   // A record that must not be there ends the transaction.
   run = begin(engine, p, 0);
-  REFUSED(THEUS_WRITE, "record 1", api->tx_finish(run.tx, THEUS_RETURNED, log, 2, &next, &err));
+  REFUSED(THEUS_WRITE, "record 1", api->tx_finish(run.tx, THEUS_RETURNED, log, 2, READS, &next, &err));
   CHECK(next.kind == THEUS_DROP);
   run = begin(engine, p, 0);
   theus_record odd = log[0];
   odd.op = THEUS_OP_LAST + 1;
   next.kind = 0;
-  REFUSED(THEUS_INVALID, "operation", api->tx_finish(run.tx, THEUS_RETURNED, &odd, 1, &next, &err));
+  REFUSED(THEUS_INVALID, "operation", api->tx_finish(run.tx, THEUS_RETURNED, &odd, 1, READS, &next, &err));
   CHECK(next.kind == THEUS_DROP);
 
   // Writes that may run user code are tried first.
@@ -301,7 +318,11 @@ static void commits(void) {
     run = begin(engine, p, 0);
     next = finish(run.tx, THEUS_RETURNED, log, 1);
     CHECK(next.kind == THEUS_APPLY && next.version == 2);
-    CHECK(begin(engine, p, 0).kind == THEUS_WAIT);
+    beside = begin(engine, p, 0);
+    theus_record plain = log[0];
+    plain.flags = 0;
+    CHECK(finish(beside.tx, THEUS_RETURNED, &plain, 1).kind == THEUS_WAIT);
+    CHECK(finish(beside.tx, THEUS_REFUSED, NULL, 0).kind == THEUS_DROP);
     OK(api->tx_applied(run.tx, stand, &next, &err));
     CHECK(next.kind == (stand ? THEUS_DONE : THEUS_DROP));
     CHECK(next.version == (stand ? 2u : 0u));
@@ -336,27 +357,74 @@ static void leases(void) {
   CHECK(run.leased == 1);
   theus_shape domain = child(engine, run.root, "domain_ctx");
   theus_record log = set(child(engine, domain, "account")), bad = set(child(engine, domain, "rate"));
-  REFUSED(THEUS_BUSY, "lease", api->tx_report(engine, p, THEUS_RETURNED, &log, 1, &next, &err));
-  CHECK(next.kind == 0);
+  theus_action block = begin(engine, 0, 0);
+  OK(api->tx_report(engine, p, THEUS_RETURNED, &log, 1, READS, &next, &err));
+  CHECK(next.kind == THEUS_WAIT); // a block has priority
+  CHECK(finish(block.tx, THEUS_INTERRUPTED, NULL, 0).kind == THEUS_DROP);
   CHECK(finish(run.tx, THEUS_RETURNED, NULL, 0).kind == THEUS_DONE);
 
-  OK(api->tx_report(engine, p, THEUS_RETURNED, NULL, 0, &next, &err));
+  OK(api->tx_report(engine, p, THEUS_RETURNED, NULL, 0, READS, &next, &err));
   CHECK(next.kind == THEUS_DONE && next.version == 0);
-  OK(api->tx_report(engine, p, THEUS_RETURNED, &log, 1, &next, &err));
+  OK(api->tx_report(engine, p, THEUS_RETURNED, &log, 1, READS, &next, &err));
   CHECK(next.kind == THEUS_COMMIT && next.version == 1);
   OK(api->tx_retract(engine, 1, &err));
-  OK(api->tx_report(engine, p, THEUS_UNDECLARED, &log, 1, &next, &err));
+  OK(api->tx_report(engine, p, THEUS_UNDECLARED, &log, 1, READS, &next, &err));
   CHECK(next.kind == THEUS_DROP && next.raise == THEUS_RAISE_WRAPPED);
-  REFUSED(THEUS_WRITE, "record 0", api->tx_report(engine, p, THEUS_RETURNED, &bad, 1, &next, &err));
+  REFUSED(THEUS_WRITE, "record 0", api->tx_report(engine, p, THEUS_RETURNED, &bad, 1, READS, &next, &err));
   CHECK(next.kind == THEUS_DROP);
-  REFUSED(THEUS_NOT_FOUND, "process", api->tx_report(engine, 77, THEUS_RETURNED, NULL, 0, &next, &err));
+  REFUSED(THEUS_NOT_FOUND, "process", api->tx_report(engine, 77, THEUS_RETURNED, NULL, 0, READS, &next, &err));
   CHECK(api->live() == 1);
 
   log.flags = THEUS_RECORD_FOREIGN;
-  OK(api->tx_report(engine, p, THEUS_RETURNED, &log, 1, &next, &err));
+  OK(api->tx_report(engine, p, THEUS_RETURNED, &log, 1, READS, &next, &err));
   CHECK(next.kind == THEUS_APPLY && next.version == 1 && next.tx != 0);
   OK(api->tx_applied(next.tx, 1, &next, &err));
   CHECK(next.kind == THEUS_DONE && next.version == 1);
+  OK(api->engine_close(engine, &err));
+}
+
+// The first to commit wins; who lost hears of it, and against whom where it matters.
+static void conflicts(void) {
+  theus_engine engine = open_engine();
+  theus_process p = process(engine, "p", NULL, "domain.a");
+  theus_str out[1] = {str("domain.a")};
+  theus_contract contract = {.name = str("sends"), .outputs = out, .n_outputs = 1, .side_effects = 1};
+  theus_process sends = 0;
+  OK(api->process_register(engine, &contract, &sends, &err));
+  theus_read slots[4] = {{1, THEUS_ANY_KEY}, {1, 16}, {1, THEUS_ANY_KEY}, {1, 16}};
+  theus_reads reads = {.slots = slots, .n_slots = 4};
+  theus_action slow = begin(engine, p, 0), loud = begin(engine, sends, 0), next = {0};
+  CHECK(slow.reader == 0);
+  theus_record log = set(child(engine, child(engine, slow.root, "domain_ctx"), "a"));
+  theus_record loud_log = set(child(engine, child(engine, loud.root, "domain_ctx"), "a"));
+  log.object = loud_log.object = 1;
+  log.key = loud_log.key = 16;
+  OK(api->tx_report(engine, p, THEUS_RETURNED, &log, 1, &reads, &next, &err));
+  CHECK(next.kind == THEUS_COMMIT && next.version == 1);
+
+  OK(api->tx_catch_up(engine, p, &reads, &next, &err));
+  CHECK(next.kind == THEUS_AGAIN);
+  OK(api->tx_finish(slow.tx, THEUS_RETURNED, &log, 1, &reads, &next, &err));
+  CHECK(next.kind == THEUS_AGAIN);
+  REFUSED(THEUS_CONFLICT, "process 'p', which committed version 1",
+          api->tx_finish(loud.tx, THEUS_RETURNED, &loud_log, 1, &reads, &next, &err));
+  CHECK(next.kind == THEUS_DROP);
+  slots[1].key = slots[3].key = 20; // another field
+  OK(api->tx_catch_up(engine, p, &reads, &next, &err));
+  CHECK(next.kind == THEUS_DONE && next.version == 1);
+  reads.n_slots = 3;
+  REFUSED(THEUS_INVALID, "slots", api->tx_catch_up(engine, p, &reads, &next, &err));
+
+  theus_start again = {.lost = 100}, hasty = {.lost = 100, .hasty = 1};
+  OK(api->tx_begin(engine, p, 0, &again, &next, &err));
+  CHECK(next.kind == THEUS_RUN && next.leased == 0);
+  OK(api->tx_begin(engine, p, 0, &again, &slow, &err));
+  CHECK(slow.kind == THEUS_WAIT);
+  OK(api->tx_begin(engine, p, 0, &hasty, &slow, &err));
+  CHECK(slow.kind == THEUS_RUN);
+  theus_counts counts = {0};
+  OK(api->stats(engine, &counts, &err));
+  CHECK(counts.commits == 1 && counts.conflicts == 3 && counts.retries == 2 && counts.priorities == 1);
   OK(api->engine_close(engine, &err));
 }
 
@@ -370,26 +438,26 @@ static void nesting(void) {
   theus_shape domain = child(engine, b.root, "domain_ctx");
   CHECK(child(engine, domain, "a").bits & THEUS_MAY_WRITE);
   CHECK(child(engine, domain, "b").bits == 0);
-  REFUSED(THEUS_ENDED, "inside", api->tx_finish(a.tx, THEUS_RETURNED, NULL, 0, &next, &err));
+  REFUSED(THEUS_ENDED, "inside", api->tx_finish(a.tx, THEUS_RETURNED, NULL, 0, READS, &next, &err));
   theus_action c = begin(engine, inner, b.tx);
-  REFUSED(THEUS_LIMIT, "nested", api->tx_begin(engine, inner, c.tx, &next, &err));
+  REFUSED(THEUS_LIMIT, "nested", api->tx_begin(engine, inner, c.tx, NULL, &next, &err));
   CHECK(finish(c.tx, THEUS_UNDECLARED, NULL, 0).kind == THEUS_DROP);
   theus_record log = set(child(engine, domain, "a"));
   CHECK(finish(b.tx, THEUS_RETURNED, &log, 1).kind == THEUS_KEEP);
-  REFUSED(THEUS_ENDED, "ended", api->tx_begin(engine, inner, b.tx, &next, &err));
-  REFUSED(THEUS_CLOSED, "engine", api->tx_begin(other, 0, a.tx, &next, &err));
+  REFUSED(THEUS_ENDED, "ended", api->tx_begin(engine, inner, b.tx, NULL, &next, &err));
+  REFUSED(THEUS_CLOSED, "engine", api->tx_begin(other, 0, a.tx, NULL, &next, &err));
   CHECK(finish(a.tx, THEUS_RETURNED, &log, 1).kind == THEUS_COMMIT);
 
   // An engine that is closed takes its transactions with it, also when its place is used again.
   a = begin(engine, 0, 0);
   CHECK(api->live() == 3);
   OK(api->engine_close(engine, &err));
-  REFUSED(THEUS_CLOSED, "closed", api->tx_finish(a.tx, THEUS_RETURNED, NULL, 0, &next, &err));
+  REFUSED(THEUS_CLOSED, "closed", api->tx_finish(a.tx, THEUS_RETURNED, NULL, 0, READS, &next, &err));
   engine = open_engine();
   b = begin(engine, 0, 0);
   CHECK(b.tx != a.tx);
-  REFUSED(THEUS_ENDED, "ended", api->tx_finish(a.tx, THEUS_RETURNED, NULL, 0, &next, &err));
-  REFUSED(THEUS_CLOSED, "closed", api->tx_finish(engine, THEUS_RETURNED, NULL, 0, &next, &err));
+  REFUSED(THEUS_ENDED, "ended", api->tx_finish(a.tx, THEUS_RETURNED, NULL, 0, READS, &next, &err));
+  REFUSED(THEUS_CLOSED, "closed", api->tx_finish(engine, THEUS_RETURNED, NULL, 0, READS, &next, &err));
   OK(api->engine_close(engine, &err));
   OK(api->engine_close(other, &err));
   CHECK(api->live() == 0);
@@ -509,7 +577,7 @@ static void audits(void) {
   REFUSED(THEUS_INVALID, "99", api->audit_judge(engine, p, run.tx, 0, in.generation, 1, &odd, 1, &said, &err));
   REFUSED(THEUS_AUDIT_BLOCK, "n is missing",
           api->audit_judge(engine, p, run.tx, 0, in.generation, 1, &zero, 1, &said, &err));
-  REFUSED(THEUS_INVALID, "not asked", api->tx_finish(run.tx, THEUS_RETURNED, NULL, 0, &next, &err));
+  REFUSED(THEUS_INVALID, "not asked", api->tx_finish(run.tx, THEUS_RETURNED, NULL, 0, READS, &next, &err));
   CHECK(next.kind == THEUS_DROP);
 
   double numbers[4] = {1, 2, 3, 4};
@@ -523,14 +591,14 @@ static void audits(void) {
                            {.kind = THEUS_VALUE_STRING, .text = str("x")}};
   OK(api->audit_judge(engine, p, 0, 1, out.generation, 2, values, 2, &said, &err));
   CHECK(said.events == 0);
-  OK(api->tx_report(engine, p, THEUS_RETURNED, NULL, 0, &next, &err));
+  OK(api->tx_report(engine, p, THEUS_RETURNED, NULL, 0, READS, &next, &err));
   values[1] = (theus_value){.kind = THEUS_VALUE_EXACT, .text = str("1e3")};
   OK(api->audit_judge(engine, p, 0, 1, out.generation, 3, values, 2, &said, &err));
   CHECK(said.events == 1);
   numbers[3] = numbers[3] / 0.0;
   REFUSED(THEUS_AUDIT_INTERLOCK, "domain.a.q.b()",
           api->audit_judge(engine, p, 0, 1, out.generation, 4, values, 2, &said, &err));
-  REFUSED(THEUS_AUDIT_INTERLOCK, "stopped", api->tx_begin(engine, p, 0, &next, &err));
+  REFUSED(THEUS_AUDIT_INTERLOCK, "stopped", api->tx_begin(engine, p, 0, NULL, &next, &err));
   CHECK(finish(begin(engine, 0, 0).tx, THEUS_RETURNED, NULL, 0).kind == THEUS_DONE);
   OK(api->audit_stopped(engine, &stopped, &err));
   CHECK(stopped == 1);
@@ -589,8 +657,8 @@ static void panics(void) {
   theus_action run = begin(sick, 0, 0), next = {0};
   REFUSED(THEUS_PANIC, "please report", api->panic(sick, &err));
   REFUSED(THEUS_POISONED, "panicked", api->panic(sick, &err));
-  REFUSED(THEUS_POISONED, "panicked", api->tx_begin(sick, 0, 0, &next, &err));
-  REFUSED(THEUS_POISONED, "panicked", api->tx_finish(run.tx, 1, NULL, 0, &next, &err));
+  REFUSED(THEUS_POISONED, "panicked", api->tx_begin(sick, 0, 0, NULL, &next, &err));
+  REFUSED(THEUS_POISONED, "panicked", api->tx_finish(run.tx, 1, NULL, 0, NULL, &next, &err));
   theus_process found;
   REFUSED(THEUS_POISONED, "panicked", api->process_find(sick, str("p"), &found, &err));
   CHECK(begin(well, 0, 0).kind == THEUS_RUN);
@@ -638,24 +706,30 @@ static void bench(int rounds) {
   theus_info info;
   REPORT("describe, the bare crossing", 1, api->describe(&info));
   REPORT("shape_child", 1, api->shape_child(engine, domain.id, &seg, &shape, &err));
+  theus_reads reads = {.oldest = THEUS_ALONE};
   REPORT("savepoint begin + finish", 2, {
-    api->tx_begin(engine, p, run.tx, &in, &err);
-    api->tx_finish(in.tx, THEUS_RETURNED, NULL, 0, &next, &err);
+    api->tx_begin(engine, p, run.tx, NULL, &in, &err);
+    api->tx_finish(in.tx, THEUS_RETURNED, NULL, 0, &reads, &next, &err);
   });
   finish(run.tx, THEUS_RETURNED, NULL, 0);
   REPORT("begin + finish, no write", 2, {
-    api->tx_begin(engine, p, 0, &in, &err);
-    api->tx_finish(in.tx, THEUS_RETURNED, NULL, 0, &next, &err);
+    api->tx_begin(engine, p, 0, NULL, &in, &err);
+    api->tx_finish(in.tx, THEUS_RETURNED, NULL, 0, &reads, &next, &err);
   });
   REPORT("begin + finish, 1 write", 2, {
-    api->tx_begin(engine, p, 0, &in, &err);
-    api->tx_finish(in.tx, THEUS_RETURNED, log, 1, &next, &err);
+    api->tx_begin(engine, p, 0, NULL, &in, &err);
+    api->tx_finish(in.tx, THEUS_RETURNED, log, 1, &reads, &next, &err);
+    reads.seen = next.version;
   });
   REPORT("begin + finish, 8 writes", 2, {
-    api->tx_begin(engine, p, 0, &in, &err);
-    api->tx_finish(in.tx, THEUS_RETURNED, log, 8, &next, &err);
+    api->tx_begin(engine, p, 0, NULL, &in, &err);
+    api->tx_finish(in.tx, THEUS_RETURNED, log, 8, &reads, &next, &err);
+    reads.seen = next.version;
   });
-  REPORT("report, 1 write", 1, api->tx_report(engine, p, THEUS_RETURNED, log, 1, &next, &err));
+  REPORT("report, 1 write", 1, {
+    api->tx_report(engine, p, THEUS_RETURNED, log, 1, &reads, &next, &err);
+    reads.seen = next.version;
+  });
   CHECK(next.kind == THEUS_COMMIT);
   run = begin(engine, p, 0);
   theus_segment path[2] = {{.kind = THEUS_ATTR, .text = str("domain_ctx")},
@@ -687,7 +761,8 @@ int main(int argc, char **argv) {
     shapes();
     commits();
     leases();
-    nesting();
+    conflicts();
+  nesting();
     audits();
     checks();
   machines();

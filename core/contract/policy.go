@@ -2,6 +2,7 @@ package contract
 
 import (
 	"github.com/theus-project/theus/core/path"
+	"github.com/theus-project/theus/core/zone"
 )
 
 // Policy is a compiled contract.
@@ -43,6 +44,17 @@ func (p *Policy) OutputPaths() []path.Path { return p.outputs }
 
 // SideEffects is how many side effects were declared.
 func (p *Policy) SideEffects() int { return p.sideEffects }
+
+// WritesNothing reports whether nothing may be written that a transaction takes back: there are no
+// outputs but heavy ones.
+func (p *Policy) WritesNothing() bool {
+	for _, out := range p.outputs {
+		if zone.OfPath(out) != zone.Heavy {
+			return false
+		}
+	}
+	return !p.everything
+}
 
 // AllowsEverything reports whether this is the policy of edit().
 func (p *Policy) AllowsEverything() bool { return p.everything }

@@ -23,6 +23,7 @@ type Action struct {
 	Version uint64         // Apply, Commit, and Done after an Apply: the version the commit makes
 	Root    guard.Shape    // Run: the shape of the system context under this contract
 	Leased  bool           // Run: the host may begin this process again without asking, see Report
+	Reader  bool           // Run: the contract lets it write nothing that is rolled back
 }
 
 // raise maps the end of a process to what its caller gets.

@@ -106,7 +106,7 @@ func (e *Engine) Judge(process registry.ID, tx transaction.ID, g audit.Gate, gen
 	}
 	if g == audit.Output {
 		e.mu.Lock()
-		e.judged = judged{process, tx}
+		e.judged[judged{process, tx}]++
 		e.mu.Unlock()
 	}
 	if verdict == nil {
@@ -115,8 +115,8 @@ func (e *Engine) Judge(process registry.ID, tx transaction.ID, g audit.Gate, gen
 	return Judgement{Events: len(verdict.Events)}, nil
 }
 
-// judged names the run whose output rules were asked last: nothing else runs between that and its
-// end. tx is 0 for one under a lease.
+// judged names a run whose output rules were asked. tx is 0 for those under a lease, of which
+// several may run at once: they are counted.
 type judged struct {
 	process registry.ID
 	tx      transaction.ID
@@ -134,6 +134,16 @@ func (e *Engine) judging(process registry.ID, tx transaction.ID) error {
 		err = fault.New(fault.Invalid, "this is no transaction of process %d", process)
 	}
 	return err
+}
+
+// judgedLocked takes the word of its output rules from a run that is over.
+func (e *Engine) judgedLocked(asked judged) {
+	if len(e.judged) == 0 {
+		return
+	}
+	if e.judged[asked]--; e.judged[asked] <= 0 {
+		delete(e.judged, asked)
+	}
 }
 
 // refusal is what the caller of a refused process gets.
@@ -191,9 +201,7 @@ func (e *Engine) passedLocked(t *transaction.Transaction, asked judged) error {
 	if err := e.running(process); err != nil {
 		return err
 	}
-	was := e.judged
-	e.judged = judged{}
-	if process == Edit || process == Workflow || was == asked || e.auditor.Plan(policy.Name(), audit.Output) == nil {
+	if process == Edit || process == Workflow || e.judged[asked] > 0 || e.auditor.Plan(policy.Name(), audit.Output) == nil {
 		return nil
 	}
 	return fault.New(fault.Invalid, "process '%s' returned, but its output rules were not asked", policy.Name())

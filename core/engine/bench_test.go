@@ -21,8 +21,8 @@ func BenchmarkCall(b *testing.B) {
 			finish(b, e, run.Tx)
 			b.ReportAllocs()
 			for b.Loop() {
-				run, _ := e.Begin(p, 0)
-				_, _ = e.Finish(run.Tx, transaction.Returned, log)
+				run, _ := e.Begin(p, 0, transaction.Start{})
+				_, _ = e.Finish(run.Tx, transaction.Returned, log, alone(e))
 			}
 		})
 	}
@@ -36,8 +36,8 @@ func BenchmarkSavepoint(b *testing.B) {
 	outer := begin(b, e, p, 0)
 	b.ReportAllocs()
 	for b.Loop() {
-		run, _ := e.Begin(q, outer.Tx)
-		_, _ = e.Finish(run.Tx, transaction.Returned, nil)
+		run, _ := e.Begin(q, outer.Tx, transaction.Start{})
+		_, _ = e.Finish(run.Tx, transaction.Returned, nil, alone(e))
 	}
 	finish(b, e, outer.Tx)
 }

@@ -36,7 +36,7 @@ type Engine struct {
 	mu     sync.Mutex // protects the fields below; a leaf: nothing under it blocks or calls out
 	lane   *transaction.Lane
 	scopes scopes
-	judged judged
+	judged map[judged]int
 }
 
 // New opens an engine.
@@ -60,6 +60,7 @@ func New(o Options) (*Engine, error) {
 		auditing: contract.Readable("audit"),
 		lane:     transaction.NewLane(depth, o.LastSerial),
 		scopes:   newScopes(shapes),
+		judged:   make(map[judged]int),
 	}, nil
 }
 

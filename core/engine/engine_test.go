@@ -36,15 +36,20 @@ func register(t testing.TB, e *engine.Engine, name string, inputs, outputs []str
 
 func begin(t testing.TB, e *engine.Engine, p registry.ID, outer transaction.ID) engine.Action {
 	t.Helper()
-	a, err := e.Begin(p, outer)
+	a, err := e.Begin(p, outer, transaction.Start{})
 	require.NoError(t, err)
 	require.Equal(t, transaction.Run, a.Step)
 	return a
 }
 
+// alone is what a process has read while no other ran.
+func alone(e *engine.Engine) *transaction.Reads {
+	return &transaction.Reads{Seen: e.Version(), Oldest: transaction.Alone}
+}
+
 func finish(t testing.TB, e *engine.Engine, tx transaction.ID, log ...transaction.Record) engine.Action {
 	t.Helper()
-	a, err := e.Finish(tx, transaction.Returned, log)
+	a, err := e.Finish(tx, transaction.Returned, log, alone(e))
 	require.NoError(t, err)
 	return a
 }
@@ -81,7 +86,7 @@ func TestRaise(t *testing.T) {
 		transaction.Unstarted:   engine.RaiseAsIs,
 	}
 	for outcome, raise := range want {
-		a, err := e.Finish(begin(t, e, engine.Edit, 0).Tx, outcome, nil)
+		a, err := e.Finish(begin(t, e, engine.Edit, 0).Tx, outcome, nil, alone(e))
 		require.NoError(t, err)
 		require.Equal(t, engine.Action{Step: transaction.Drop, Raise: raise}, a)
 	}
@@ -93,10 +98,10 @@ func TestBadLog(t *testing.T) {
 	p := register(t, e, "p", []string{"domain.a"}, nil)
 	run := begin(t, e, p, 0)
 	log := []transaction.Record{{Op: transaction.Set, Shape: uint32(at(t, e, run.Root, "domain.a").ID)}}
-	a, err := e.Finish(run.Tx, transaction.Returned, log)
+	a, err := e.Finish(run.Tx, transaction.Returned, log, alone(e))
 	require.ErrorIs(t, err, fault.Write)
 	require.Equal(t, engine.Action{Step: transaction.Drop}, a)
-	_, err = e.Finish(run.Tx, transaction.Returned, nil)
+	_, err = e.Finish(run.Tx, transaction.Returned, nil, alone(e))
 	require.ErrorIs(t, err, fault.Ended)
 }
 
@@ -176,9 +181,9 @@ func TestUnknown(t *testing.T) {
 	_, err := e.Find("debt")
 	require.ErrorIs(t, err, fault.NotFound)
 	require.ErrorContains(t, err, "debit")
-	_, err = e.Begin(99, 0)
+	_, err = e.Begin(99, 0, transaction.Start{})
 	require.ErrorIs(t, err, fault.NotFound)
-	_, err = e.Begin(engine.Edit, 99)
+	_, err = e.Begin(engine.Edit, 99, transaction.Start{})
 	require.ErrorIs(t, err, fault.Ended)
 	_, err = e.Decide(99, nil)
 	require.ErrorIs(t, err, fault.NotFound)
@@ -205,8 +210,8 @@ func TestClosed(t *testing.T) {
 		"items":    func() error { _, err := e.Items(run.Root.ID); return err },
 		"decide":   func() error { _, err := e.Decide(p, nil); return err },
 		"deny":     func() error { return e.Deny(run.Tx, guard.Read, nil, "") },
-		"begin":    func() error { _, err := e.Begin(p, 0); return err },
-		"finish":   func() error { _, err := e.Finish(run.Tx, transaction.Returned, nil); return err },
+		"begin":    func() error { _, err := e.Begin(p, 0, transaction.Start{}); return err },
+		"finish":   func() error { _, err := e.Finish(run.Tx, transaction.Returned, nil, alone(e)); return err },
 		"applied":  func() error { _, err := e.Applied(run.Tx, true); return err },
 		"retract":  func() error { return e.Retract(1) },
 	}
@@ -217,7 +222,7 @@ func TestClosed(t *testing.T) {
 	next := open(t, engine.Options{LastSerial: serial})
 	other := begin(t, next, engine.Edit, 0)
 	require.NotEqual(t, run.Tx, other.Tx)
-	_, err = next.Finish(run.Tx, transaction.Returned, nil)
+	_, err = next.Finish(run.Tx, transaction.Returned, nil, alone(next))
 	require.ErrorIs(t, err, fault.Ended)
 	finish(t, next, other.Tx)
 }
@@ -229,27 +234,88 @@ func TestReport(t *testing.T) {
 	run := begin(t, e, p, 0)
 	require.True(t, run.Leased)
 	log := []transaction.Record{{Op: transaction.Set, Shape: uint32(at(t, e, run.Root, "domain.a").ID)}}
-	_, err := e.Report(p, transaction.Returned, log)
-	require.ErrorIs(t, err, fault.Busy, "another transaction is in charge")
-	finish(t, e, run.Tx, log...)
+	for version := uint64(1); version < 4; version++ { // beside another that is open
 
-	for version := uint64(2); version < 5; version++ {
-		a, err := e.Report(p, transaction.Returned, log)
+		a, err := e.Report(p, transaction.Returned, log, alone(e))
 		require.NoError(t, err)
 		require.Equal(t, engine.Action{Step: transaction.Commit, Version: version}, a)
-		a, err = e.Report(p, transaction.Declared, log)
+		a, err = e.Report(p, transaction.Declared, log, alone(e))
 		require.NoError(t, err)
 		require.Equal(t, engine.Action{Step: transaction.Drop, Raise: engine.RaiseAsIs}, a)
 	}
-	require.ErrorIs(t, e.Retract(4), fault.Ended, "a run ended since")
+	finish(t, e, run.Tx)
+	edit := begin(t, e, engine.Edit, 0)
+	for range 3 {
+		a, err := e.Report(p, transaction.Returned, log, alone(e))
+		require.NoError(t, err)
+		require.Equal(t, engine.Action{Step: transaction.Wait}, a, "a block has priority")
+		require.Equal(t, 1, e.Open(), "one that waits leaves nothing behind")
+	}
+	finish(t, e, edit.Tx, log...)
 
 	log[0].Flags = transaction.Foreign
-	a, err := e.Report(p, transaction.Returned, log)
+	a, err := e.Report(p, transaction.Returned, log, alone(e))
 	require.NoError(t, err)
 	require.Equal(t, transaction.Apply, a.Step)
 	a, err = e.Applied(a.Tx, true)
 	require.NoError(t, err)
 	require.Equal(t, engine.Action{Step: transaction.Done, Version: 5}, a)
+}
+
+// A process that declares side effects, and a block, do not run again; the error says why and
+// against whom they lost. Any other process does.
+func TestLosers(t *testing.T) {
+	e := open(t, engine.Options{})
+	winner := register(t, e, "winner", nil, []string{"domain.a"})
+	plain := register(t, e, "plain", nil, []string{"domain"})
+	sends, err := e.Register(contract.Contract{Name: "sends", Outputs: []string{"domain"}, SideEffects: 1})
+	require.NoError(t, err)
+	for _, loser := range []registry.ID{plain, sends, engine.Edit} {
+		reads := &transaction.Reads{
+			Slots: []transaction.Read{{Object: 1, Key: 16}, {Object: 1}},
+			Seen:  e.Version(),
+			Hasty: true,
+		}
+		slow, err := e.Begin(loser, 0, transaction.Start{})
+		require.NoError(t, err)
+		first := begin(t, e, winner, 0)
+		log := []transaction.Record{{Op: transaction.Set, Shape: uint32(at(t, e, first.Root, "domain.a").ID), Object: 1, Key: 16}}
+		next, err := e.Finish(first.Tx, transaction.Returned, log, reads)
+		require.NoError(t, err)
+		require.Equal(t, transaction.Commit, next.Step)
+
+		asked, caught := e.CatchUp(loser, reads)
+		log[0].Shape = uint32(at(t, e, slow.Root, "domain.a").ID)
+		next, err = e.Finish(slow.Tx, transaction.Returned, log, reads)
+		require.Equal(t, next, asked)
+		if loser == plain {
+			require.NoError(t, caught)
+			require.NoError(t, err)
+			require.Equal(t, engine.Action{Step: transaction.Again}, next)
+			continue
+		}
+		require.Equal(t, caught, err)
+		require.ErrorIs(t, err, fault.Conflict)
+		require.ErrorContains(t, err, "process 'winner', which committed version")
+		require.Equal(t, engine.Action{Step: transaction.Drop}, next)
+	}
+	require.Equal(t, transaction.Stats{Commits: 3, Conflicts: 6}, e.Stats())
+}
+
+// A contract that lets nothing be written but HEAVY makes a reader.
+func TestReaders(t *testing.T) {
+	e := open(t, engine.Options{})
+	for _, c := range []struct {
+		outputs []string
+		reader  bool
+	}{{nil, true}, {[]string{"domain.heavy_x"}, true}, {[]string{"domain.heavy_x", "domain.x"}, false}, {[]string{"domain.sig_x"}, false}} {
+		run := begin(t, e, register(t, e, "p", []string{"domain"}, c.outputs), 0)
+		require.Equal(t, c.reader, run.Reader)
+		finish(t, e, run.Tx)
+	}
+	edit := begin(t, e, engine.Edit, 0)
+	require.False(t, edit.Reader)
+	finish(t, e, edit.Tx)
 }
 
 // Neither edit() nor a process inside another is leased.
@@ -273,11 +339,11 @@ func TestCallAllocatesNothing(t *testing.T) {
 	log := []transaction.Record{{Op: transaction.Set, Shape: uint32(at(t, e, root.Root, "domain.a").ID)}}
 	finish(t, e, root.Tx)
 	once := func() {
-		outer, _ := e.Begin(p, 0)
-		inner, _ := e.Begin(q, outer.Tx)
-		_, _ = e.Finish(inner.Tx, transaction.Returned, log)
-		_, _ = e.Finish(outer.Tx, transaction.Returned, log)
-		_, _ = e.Report(p, transaction.Returned, log)
+		outer, _ := e.Begin(p, 0, transaction.Start{})
+		inner, _ := e.Begin(q, outer.Tx, transaction.Start{})
+		_, _ = e.Finish(inner.Tx, transaction.Returned, log, alone(e))
+		_, _ = e.Finish(outer.Tx, transaction.Returned, log, alone(e))
+		_, _ = e.Report(p, transaction.Returned, log, alone(e))
 	}
 	require.Zero(t, testing.AllocsPerRun(100, once))
 }

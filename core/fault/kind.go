@@ -41,6 +41,8 @@ const (
 	// Config is returned when a file of settings, such as a recipe, is malformed; the text lists
 	// each problem with its place.
 	Config Kind = 17
+	// Conflict is returned when a transaction lost against a commit and may not run again.
+	Conflict Kind = 18
 )
 
 var _ error = Kind(0)
@@ -65,6 +67,7 @@ var kinds = [...]string{
 	AuditBlock:     "blocked by a rule",
 	AuditInterlock: "stopped by a rule",
 	Config:         "malformed settings",
+	Conflict:       "lost against a commit",
 }
 
 // Error names the kind.

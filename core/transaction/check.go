@@ -7,18 +7,26 @@ func (l *Lane) check() {
 	if !invariant.Enabled {
 		return
 	}
-	open, outer := 0, (*Transaction)(nil)
-	for t := l.top; t != nil; t = t.inner {
+	open := 0
+	for _, t := range l.slab.slots {
+		if t.state == Free {
+			continue
+		}
 		open++
-		invariant.Check(t.outer == outer, "t.outer is the transaction around t")
-		invariant.Check(t.depth == open, "depth counts from 1")
+		invariant.Check((t.outer == nil) == (t.depth == 1), "only a top-level transaction has none around it")
+		invariant.Check(t.outer == nil || t.outer.inner == t && t.depth == t.outer.depth+1, "depth counts from 1")
+		invariant.Check(t.inner == nil || t.inner.outer == t, "t.outer is the transaction around t")
 		invariant.Check(t.state == Running || t.inner == nil, "only the innermost applies")
+		invariant.Check(t.state == Running || l.applying == t, "one applies at a time")
+		invariant.Check(t.depth <= l.maxDepth, "stacks are bounded")
 		invariant.Check(l.slab.find(t.id) == t, "an open transaction is found by its ID")
-		outer = t
 	}
-	invariant.Check(open == l.slab.open(), "every open transaction is on the stack")
-	invariant.Check(open <= l.maxDepth, "the stack is bounded")
-	invariant.Check(!l.versions.fresh || l.top == nil, "a version is final once a transaction begins")
+	invariant.Check(open == l.slab.open(), "the slab counts its transactions")
+	invariant.Check(l.holder == nil || l.holder.depth == 1 && l.slab.find(l.holder.id) == l.holder, "priority has an open top-level transaction")
+	for i, c := range l.history.commits {
+		invariant.Check(c.version == l.history.commits[0].version+uint64(i), "the history has no gap")
+		invariant.Check(c.version <= l.versions.newest || l.applying != nil, "the history has no future")
+	}
 	for _, slot := range l.slab.free {
 		invariant.Check(l.slab.slots[slot].state == Free, "a free slot holds no transaction")
 	}

@@ -6,20 +6,24 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/theus-project/theus/core/fault"
+	"github.com/theus-project/theus/core/host"
 	"github.com/theus-project/theus/core/internal/invariant"
 )
 
 func begin(t *testing.T, l *Lane, outer *Transaction) *Transaction {
 	t.Helper()
-	tx, err := l.Begin(outer, 0)
+	tx, err := l.Begin(outer, 0, Start{})
 	require.NoError(t, err)
 	require.NotNil(t, tx, "nobody else is in charge")
 	return tx
 }
 
+// alone is what a transaction has read while no other was open.
+func alone(l *Lane) *Reads { return &Reads{Seen: l.Newest(), Oldest: Alone} }
+
 func finish(t *testing.T, l *Lane, tx *Transaction, o Outcome, log ...Record) Next {
 	t.Helper()
-	next, err := l.Finish(tx, o, log, shapes{})
+	next, err := l.Finish(tx, o, log, alone(l), shapes{})
 	require.NoError(t, err)
 	return next
 }
@@ -33,9 +37,9 @@ func TestFinishOfTop(t *testing.T) {
 	}{
 		"nothing":          {nil, Next{Step: Done}},
 		"only heavy":       {[]Record{heavy}, Next{Step: Done}},
-		"a write":          {[]Record{write()}, Next{Commit, 1}},
-		"heavy and not":    {[]Record{heavy, write()}, Next{Commit, 1}},
-		"one may run code": {[]Record{write(), write(Foreign)}, Next{Apply, 1}},
+		"a write":          {[]Record{write()}, Next{Step: Commit, Version: 1}},
+		"heavy and not":    {[]Record{heavy, write()}, Next{Step: Commit, Version: 1}},
+		"one may run code": {[]Record{write(), write(Foreign)}, Next{Step: Apply, Version: 1}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -67,7 +71,7 @@ func TestFailureDrops(t *testing.T) {
 func TestUnknownOutcome(t *testing.T) {
 	for _, o := range []Outcome{0, Unstarted + 1} {
 		l := NewLane(4, 0)
-		next, err := l.Finish(begin(t, l, nil), o, nil, shapes{})
+		next, err := l.Finish(begin(t, l, nil), o, nil, alone(l), shapes{})
 		require.ErrorIs(t, err, fault.Invalid)
 		require.Equal(t, Drop, next.Step)
 		require.Zero(t, l.Open())
@@ -79,7 +83,7 @@ func TestApplied(t *testing.T) {
 	l := NewLane(4, 0)
 	for range 2 {
 		tx := begin(t, l, nil)
-		require.Equal(t, Next{Apply, 1}, finish(t, l, tx, Returned, write(Foreign)))
+		require.Equal(t, Next{Step: Apply, Version: 1}, finish(t, l, tx, Returned, write(Foreign)))
 		next, err := l.Applied(tx, false)
 		require.NoError(t, err)
 		require.Equal(t, Next{Step: Drop}, next)
@@ -89,29 +93,190 @@ func TestApplied(t *testing.T) {
 	_, err := l.Applied(tx, true)
 	require.ErrorIs(t, err, fault.Ended, "nothing to apply yet")
 	finish(t, l, tx, Returned, write(Foreign))
-	_, err = l.Finish(tx, Returned, nil, shapes{})
+	_, err = l.Finish(tx, Returned, nil, alone(l), shapes{})
 	require.ErrorIs(t, err, fault.Ended, "finished before")
-	_, err = l.Begin(tx, 0)
+	_, err = l.Begin(tx, 0, Start{})
 	require.ErrorIs(t, err, fault.Ended, "nothing nests in what is being applied")
 	next, err := l.Applied(tx, true)
 	require.NoError(t, err)
-	require.Equal(t, Next{Done, 1}, next)
+	require.Equal(t, Next{Step: Done, Version: 1}, next)
 	require.ErrorIs(t, l.Retract(1), fault.Ended, "its writes stand")
 }
 
-// Whoever comes while another is in charge waits; a failed wait changes nothing.
-func TestOneInCharge(t *testing.T) {
+// Any number of transactions is open at once; a savepoint waits for another one beside it.
+func TestManyAtOnce(t *testing.T) {
 	l := NewLane(4, 0)
-	first := begin(t, l, nil)
-	second, err := l.Begin(nil, 0)
-	require.NoError(t, err)
-	require.Nil(t, second)
+	first, second := begin(t, l, nil), begin(t, l, nil)
 	inner := begin(t, l, first)
-	sibling, err := l.Begin(first, 0)
+	sibling, err := l.Begin(first, 0, Start{})
 	require.NoError(t, err)
 	require.Nil(t, sibling, "one savepoint of a transaction at a time")
+	begin(t, l, second)
 	require.Equal(t, Keep, finish(t, l, inner, Returned).Step)
 	begin(t, l, first)
+}
+
+// reading is a table of what was read at a version, beside others that saw oldest.
+func reading(seen, oldest uint64, read ...Read) *Reads {
+	slots := make([]Read, 64)
+	for _, r := range read {
+		for _, r := range []Read{r, {r.Object, host.Any}} {
+			at := home(r.Object, r.Key, 63)
+			for slots[at].Object != 0 && slots[at] != r {
+				at = (at + 1) & 63
+			}
+			slots[at] = r
+		}
+	}
+	return &Reads{Slots: slots, Seen: seen, Oldest: oldest}
+}
+
+func of(object host.Ref, key host.Key, flags ...Flags) Record {
+	r := write(flags...)
+	r.Object, r.Key = object, key
+	return r
+}
+
+// The first to commit wins: what was read must be what it was.
+func TestConflicts(t *testing.T) {
+	cases := map[string]struct {
+		read  Read
+		write Record
+		loses bool
+	}{
+		"the same field":                  {Read{1, 20}, of(1, 20), true},
+		"another field":                   {Read{1, 20}, of(1, 24), false},
+		"another object":                  {Read{1, 20}, of(2, 20), false},
+		"all of it changed":               {Read{1, 20}, of(1, host.Any), true},
+		"user code may change all":        {Read{1, 20}, of(1, 24, Foreign), true},
+		"a part of what was read whole":   {Read{1, host.Whole}, of(1, 24), true},
+		"the length":                      {Read{1, host.Size}, of(1, 24, Resizes), true},
+		"the length stays":                {Read{1, host.Size}, of(1, 24), false},
+		"longer, beside what was read":    {Read{1, 20}, of(1, 24, Resizes), false},
+		"whole, and something else grows": {Read{1, host.Whole}, of(2, 24, Resizes), false},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			l := NewLane(4, 0)
+			slow, fast := begin(t, l, nil), begin(t, l, nil)
+			next, err := l.Finish(fast, Returned, []Record{c.write}, reading(0, 0), shapes{})
+			require.NoError(t, err)
+			if next.Step == Apply {
+				_, err = l.Applied(fast, true)
+				require.NoError(t, err)
+			}
+			_, lost, err := l.CatchUp(reading(0, Alone, c.read))
+			require.NoError(t, err)
+			require.Equal(t, c.loses, lost != nil)
+			next, err = l.Finish(slow, Returned, []Record{of(9, 20)}, reading(0, Alone, c.read), shapes{})
+			require.NoError(t, err)
+			require.Equal(t, c.loses, next.Step == Again)
+			require.Zero(t, l.Open())
+		})
+	}
+}
+
+// One that wrote nothing could have run when it read: it never loses.
+func TestReadersNeverLose(t *testing.T) {
+	l := NewLane(4, 0)
+	reader := begin(t, l, nil)
+	next, err := l.Finish(begin(t, l, nil), Returned, []Record{of(1, 20)}, reading(0, 0), shapes{})
+	require.NoError(t, err)
+	require.Equal(t, Commit, next.Step)
+	next, err = l.Finish(reader, Returned, nil, reading(0, Alone, Read{1, 20}), shapes{})
+	require.NoError(t, err)
+	require.Equal(t, Done, next.Step)
+}
+
+// What was read before the history begins counts as changed.
+func TestForgottenHistory(t *testing.T) {
+	l := NewLane(4, 0)
+	slow := begin(t, l, nil)
+	for range 3 {
+		finish(t, l, begin(t, l, nil), Returned, of(5, 20)) // as if nobody else were there
+	}
+	next, err := l.Finish(slow, Returned, []Record{of(1, 20)}, reading(0, Alone, Read{2, 20}), shapes{})
+	require.NoError(t, err)
+	require.Equal(t, Next{Step: Again, Lost: Opponent{Version: 3}}, next)
+}
+
+// A loser gets priority in the end: nobody commits before it, unless they cannot wait.
+func TestPriority(t *testing.T) {
+	l := NewLane(4, 0)
+	loser, err := l.Begin(nil, 0, Start{Lost: Patience})
+	require.NoError(t, err)
+	second, err := l.Begin(nil, 0, Start{Urgent: true})
+	require.NoError(t, err)
+	require.Nil(t, second, "one has priority at a time")
+	second, err = l.Begin(nil, 0, Start{Urgent: true, Hasty: true})
+	require.NoError(t, err)
+	other := begin(t, l, nil)
+	require.Equal(t, Wait, finish(t, l, other, Returned, of(1, 20)).Step)
+	require.Equal(t, Done, finish(t, l, begin(t, l, nil), Returned).Step, "who writes nothing stands in nobody's way")
+	require.Equal(t, Commit, finish(t, l, loser, Returned, of(1, 20)).Step)
+	require.Equal(t, Commit, finish(t, l, other, Returned, of(1, 20)).Step)
+
+	_, err = l.Begin(nil, 0, Start{Urgent: true})
+	require.NoError(t, err)
+	next, err := l.Finish(second, Returned, []Record{of(1, 20)}, &Reads{Seen: 2, Oldest: Alone, Hasty: true}, shapes{})
+	require.NoError(t, err)
+	require.Equal(t, Commit, next.Step)
+	require.Equal(t, Stats{Commits: 3, Retries: 1, Priorities: 1}, l.Stats())
+}
+
+// However one with priority ends, it takes the priority with it.
+func TestPriorityEnds(t *testing.T) {
+	for o := Returned; o <= lastOutcome; o++ {
+		l := NewLane(4, 0)
+		holder, err := l.Begin(nil, 0, Start{Urgent: true})
+		require.NoError(t, err)
+		finish(t, l, holder, o)
+		require.Equal(t, Commit, finish(t, l, begin(t, l, nil), Returned, write()).Step)
+	}
+}
+
+// While writes are applied that may run user code nobody else commits.
+func TestOneAppliesAtATime(t *testing.T) {
+	l := NewLane(4, 0)
+	first, second := begin(t, l, nil), begin(t, l, nil)
+	require.Equal(t, Apply, finish(t, l, first, Returned, write(Foreign)).Step)
+	require.Equal(t, Wait, finish(t, l, second, Returned, write()).Step)
+	_, err := l.Applied(first, false)
+	require.NoError(t, err)
+	require.Equal(t, Next{Step: Commit, Version: 1}, finish(t, l, second, Returned, write()))
+}
+
+// A table that cannot be searched is refused, and so is a version from the future.
+func TestBadReads(t *testing.T) {
+	for _, r := range []*Reads{{Slots: make([]Read, 3)}, {Seen: 1}} {
+		l := NewLane(4, 0)
+		_, _, err := l.CatchUp(r)
+		require.ErrorIs(t, err, fault.Invalid)
+		next, err := l.Finish(begin(t, l, nil), Returned, []Record{write()}, r, shapes{})
+		require.ErrorIs(t, err, fault.Invalid)
+		require.Equal(t, Drop, next.Step)
+		require.Zero(t, l.Open())
+	}
+	full := &Reads{Slots: []Read{{1, 4}, {2, 4}}}
+	require.False(t, full.has(3, 4), "the search in a full table ends")
+}
+
+// With nobody else there nothing is remembered and nothing allocated; with somebody, what all have
+// seen is forgotten again.
+func TestHistoryIsBounded(t *testing.T) {
+	l := NewLane(4, 0)
+	log := []Record{of(1, 20), of(1, 24, Resizes), of(2, 20)}
+	require.Zero(t, testing.AllocsPerRun(100, func() {
+		tx, _ := l.Begin(nil, 0, Start{})
+		_, _ = l.Finish(tx, Returned, log, &Reads{Seen: l.Newest(), Oldest: Alone}, shapes{})
+	}))
+	require.Empty(t, l.history.commits)
+	for range 1000 {
+		tx, _ := l.Begin(nil, 0, Start{})
+		_, err := l.Finish(tx, Returned, log, &Reads{Seen: l.Newest(), Oldest: l.Newest() - 1}, shapes{})
+		require.NoError(t, err)
+	}
+	require.LessOrEqual(t, len(l.history.commits), 2)
 }
 
 // Savepoints end from the inside out: each keeps or drops its own writes only.
@@ -120,19 +285,19 @@ func TestNesting(t *testing.T) {
 	a := begin(t, l, nil)
 	b := begin(t, l, a)
 	c := begin(t, l, b)
-	_, err := l.Begin(c, 0)
+	_, err := l.Begin(c, 0, Start{})
 	require.ErrorIs(t, err, fault.Limit)
 	for _, tx := range []*Transaction{a, b} {
-		_, err = l.Finish(tx, Returned, nil, shapes{})
+		_, err = l.Finish(tx, Returned, nil, alone(l), shapes{})
 		require.ErrorIs(t, err, fault.Ended)
 	}
 	require.Equal(t, Next{Step: Drop}, finish(t, l, c, Refused, write()))
 	require.Equal(t, Next{Step: Keep}, finish(t, l, b, Returned, write(Foreign)))
 	require.Zero(t, l.Newest())
-	require.Equal(t, Next{Commit, 1}, finish(t, l, a, Returned, write()))
+	require.Equal(t, Next{Step: Commit, Version: 1}, finish(t, l, a, Returned, write()))
 }
 
-// The newest version can be taken back until somebody could have seen it, and once.
+// The newest version can be taken back until another one is made, and once.
 func TestRetract(t *testing.T) {
 	l := NewLane(4, 0)
 	require.ErrorIs(t, l.Retract(0), fault.Ended)
@@ -140,10 +305,9 @@ func TestRetract(t *testing.T) {
 	require.ErrorIs(t, l.Retract(2), fault.Ended)
 	require.NoError(t, l.Retract(1))
 	require.ErrorIs(t, l.Retract(1), fault.Ended)
-	require.Equal(t, Next{Commit, 1}, finish(t, l, begin(t, l, nil), Returned, write()))
+	require.Equal(t, Next{Step: Commit, Version: 1}, finish(t, l, begin(t, l, nil), Returned, write()))
 	tx := begin(t, l, nil)
-	require.ErrorIs(t, l.Retract(1), fault.Ended)
-	finish(t, l, tx, Returned)
+	require.Equal(t, Next{Step: Commit, Version: 2}, finish(t, l, tx, Returned, write()))
 	require.ErrorIs(t, l.Retract(1), fault.Ended)
 }
 
@@ -200,6 +364,6 @@ func TestSlabIsBounded(t *testing.T) {
 	for range maxOpen {
 		tx = begin(t, l, tx)
 	}
-	_, err := l.Begin(tx, 0)
+	_, err := l.Begin(tx, 0, Start{})
 	require.ErrorIs(t, err, fault.Limit)
 }

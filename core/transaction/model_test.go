@@ -1,148 +1,172 @@
 package transaction
 
 import (
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/theus-project/theus/core/fault"
+	"github.com/theus-project/theus/core/host"
 )
 
-// model is the obviously right twin of a lane: a stack, a number, and whether the last commit may
-// still be taken back.
+// twin is an open transaction of the model: what it has read, and the state as it sees it.
+type twin struct {
+	tx    *Transaction
+	seen  uint64
+	reads map[Read]int // what was read, and the value it had
+	log   []Record
+}
+
+// model is the obviously right twin of a lane: every version of the state there ever was.
 type model struct {
-	stack    []*Transaction
-	applying bool
-	version  uint64
-	fresh    bool
+	states []map[Read]int // by version
+	open   []*twin
+	holder *twin
 }
 
-func (m *model) last() *Transaction {
-	if len(m.stack) == 0 {
-		return nil
+func (m *model) newest() uint64 { return uint64(len(m.states) - 1) }
+
+// holds tells whether all that was read is the same at a version.
+func (m *model) holds(t *twin, version uint64) bool {
+	for r, value := range t.reads {
+		if m.states[version][r] != value {
+			return false
+		}
 	}
-	return m.stack[len(m.stack)-1]
+	return true
 }
 
-func (m *model) pop() { m.stack = m.stack[:len(m.stack)-1] }
+func (m *model) remove(t *twin) {
+	for i := range m.open {
+		if m.open[i] == t {
+			m.open = append(m.open[:i], m.open[i+1:]...)
+			break
+		}
+	}
+	if m.holder == t {
+		m.holder = nil
+	}
+}
 
-// Whatever comes in whatever order, the lane does what its twin does.
-func TestLaneIsItsModel(t *testing.T) {
-	const deepest = 4
+func (m *model) oldest(but *twin) uint64 {
+	least := uint64(math.MaxUint64)
+	for _, t := range m.open {
+		if t != but {
+			least = min(least, t.seen)
+		}
+	}
+	return least
+}
+
+// Whatever runs beside whatever, each commit is one that could have run alone at its version, each
+// reader saw one version, and nobody loses against a commit that changed nothing it had read.
+//
+// Every write puts a number that never was there, so a value tells who wrote it.
+func TestLaneIsSerialisable(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		l, m := NewLane(deepest, 0), &model{}
-		var over []ID
-		t.Repeat(map[string]func(*rapid.T){
-			"begin a top": func(t *rapid.T) {
-				tx, err := l.Begin(nil, 0)
+		l, m := NewLane(4, 0), &model{states: []map[Read]int{{}}}
+		fresh := 0
+		pick := func(t *rapid.T) *twin {
+			if len(m.open) == 0 {
+				t.Skip("nothing runs")
+			}
+			return m.open[rapid.IntRange(0, len(m.open)-1).Draw(t, "which")]
+		}
+		place := func(t *rapid.T) Read {
+			return Read{
+				host.Ref(rapid.Uint64Range(1, 2).Draw(t, "object")),
+				host.Key(rapid.Uint64Range(16, 18).Draw(t, "key")),
+			}
+		}
+		table := func(b *twin) *Reads {
+			var all []Read
+			for r := range b.reads {
+				all = append(all, r)
+			}
+			return reading(b.seen, m.oldest(b), all...)
+		}
+		// read is what a host does before each read: catch up, or lose.
+		read := func(b *twin, r Read) bool {
+			if b.seen != m.newest() {
+				seen, lost, err := l.CatchUp(table(b))
 				require.NoError(t, err)
-				require.Equal(t, len(m.stack) == 0, tx != nil)
-				if tx != nil {
-					m.stack, m.fresh = append(m.stack, tx), false
+				require.Equal(t, m.holds(b, m.newest()), lost == nil)
+				if lost != nil {
+					require.Equal(t, Drop, finishAny(t, l, b.tx, Interrupted, nil, table(b)).Step)
+					m.remove(b)
+					return false
+				}
+				b.seen = seen
+			}
+			b.reads[r] = m.states[b.seen][r]
+			return true
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"begin": func(t *rapid.T) {
+				start := Start{Lost: rapid.SampledFrom([]int{0, 0, 0, Patience}).Draw(t, "lost")}
+				tx, err := l.Begin(nil, 0, start)
+				require.NoError(t, err)
+				if start.Lost == Patience && m.holder != nil {
+					require.Nil(t, tx)
+					return
+				}
+				b := &twin{tx: tx, seen: m.newest(), reads: map[Read]int{}}
+				m.open = append(m.open, b)
+				if start.Lost == Patience {
+					m.holder = b
 				}
 			},
-			"begin a savepoint": func(t *rapid.T) {
-				if len(m.stack) == 0 {
-					t.Skip("nothing runs")
-				}
-				at := rapid.IntRange(0, len(m.stack)-1).Draw(t, "at")
-				tx, err := l.Begin(m.stack[at], 0)
-				switch {
-				case m.applying && at == len(m.stack)-1:
-					require.ErrorIs(t, err, fault.Ended)
-				case at == deepest-1:
-					require.ErrorIs(t, err, fault.Limit)
-				case at < len(m.stack)-1:
-					require.NoError(t, err)
-					require.Nil(t, tx)
-				default:
-					require.NoError(t, err)
-					require.NotNil(t, tx)
-					m.stack = append(m.stack, tx)
+			"read": func(t *rapid.T) { read(pick(t), place(t)) },
+			"write": func(t *rapid.T) {
+				b, r := pick(t), place(t)
+				if read(b, r) {
+					b.log = append(b.log, of(r.Object, r.Key))
 				}
 			},
 			"finish": func(t *rapid.T) {
-				if len(m.stack) == 0 {
-					t.Skip("nothing runs")
-				}
-				at := rapid.IntRange(0, len(m.stack)-1).Draw(t, "at")
-				outcome := Outcome(rapid.Uint32Range(1, uint32(lastOutcome)).Draw(t, "outcome"))
-				log := make([]Record, rapid.IntRange(0, 3).Draw(t, "writes"))
-				foreign := false
-				for i := range log {
-					log[i] = write()
-					if rapid.Bool().Draw(t, "foreign") {
-						log[i].Flags, foreign = Foreign, true
-					}
-				}
-				tx := m.stack[at]
-				id := tx.ID()
-				next, err := l.Finish(tx, outcome, log, shapes{})
-				if m.applying || at < len(m.stack)-1 {
-					require.ErrorIs(t, err, fault.Ended)
+				b := pick(t)
+				fails := rapid.SampledFrom([]bool{false, false, true}).Draw(t, "fails")
+				if fails {
+					require.Equal(t, Drop, finishAny(t, l, b.tx, Undeclared, b.log, table(b)).Step)
+					m.remove(b)
 					return
 				}
-				require.NoError(t, err)
-				want := Next{Step: Drop}
+				next := finishAny(t, l, b.tx, Returned, b.log, table(b))
 				switch {
-				case outcome != Returned:
-				case at > 0:
-					want.Step = Keep
-				case len(log) == 0:
-					want.Step = Done
-				case foreign:
-					want, m.applying = Next{Apply, m.version + 1}, true
-				default:
-					m.version, m.fresh = m.version+1, true
-					want = Next{Commit, m.version}
-				}
-				require.Equal(t, want, next)
-				if !m.applying {
-					m.pop()
-					over = append(over, id)
-				}
-			},
-			"applied": func(t *rapid.T) {
-				if len(m.stack) == 0 {
-					t.Skip("nothing runs")
-				}
-				tx, stand := m.last(), rapid.Bool().Draw(t, "stand")
-				id := tx.ID()
-				next, err := l.Applied(tx, stand)
-				if !m.applying {
-					require.ErrorIs(t, err, fault.Ended)
+				case len(b.log) == 0:
+					require.Equal(t, Done, next.Step)
+					require.True(t, m.holds(b, b.seen), "a reader saw one version")
+				case m.holder != nil && m.holder != b:
+					require.Equal(t, Wait, next.Step)
 					return
+				case !m.holds(b, m.newest()):
+					require.Equal(t, Again, next.Step)
+				default:
+					require.Equal(t, Next{Step: Commit, Version: m.newest() + 1}, next)
+					state := map[Read]int{}
+					for r, value := range m.states[m.newest()] {
+						state[r] = value
+					}
+					for _, w := range b.log {
+						fresh++
+						state[Read{w.Object, w.Key}] = fresh
+					}
+					m.states = append(m.states, state)
 				}
-				require.NoError(t, err)
-				want := Next{Step: Drop}
-				if stand {
-					m.version++
-					want = Next{Done, m.version}
-				}
-				require.Equal(t, want, next)
-				m.applying = false
-				m.pop()
-				over = append(over, id)
-			},
-			"retract": func(t *rapid.T) {
-				version := m.version + rapid.Uint64Range(0, 1).Draw(t, "more")
-				err := l.Retract(version)
-				if m.fresh && version == m.version {
-					require.NoError(t, err)
-					m.version, m.fresh = m.version-1, false
-				} else {
-					require.ErrorIs(t, err, fault.Ended)
-				}
+				m.remove(b)
 			},
 			"": func(t *rapid.T) {
-				require.Equal(t, m.version, l.Newest())
-				require.Equal(t, len(m.stack), l.Open())
-				for _, id := range over {
-					_, err := l.Find(id)
-					require.ErrorIs(t, err, fault.Ended)
-				}
+				require.Equal(t, m.newest(), l.Newest())
+				require.Equal(t, len(m.open), l.Open())
+				require.Equal(t, m.holder != nil, l.holder != nil)
 			},
 		})
 	})
+}
+
+func finishAny(t *rapid.T, l *Lane, tx *Transaction, o Outcome, log []Record, reads *Reads) Next {
+	next, err := l.Finish(tx, o, log, reads, shapes{})
+	require.NoError(t, err)
+	return next
 }

@@ -33,8 +33,9 @@ type Flags uint16
 const (
 	Foreign Flags = 1 // applying it may run user code
 	Heavy   Flags = 2 // already in memory: written through, not rolled back
+	Resizes Flags = 4 // the length or the order of the container changes
 
-	allFlags = Foreign | Heavy
+	allFlags = Foreign | Heavy | Resizes
 )
 
 // Record is one entry of the delta log. The host appends it as a process writes, in program
@@ -42,13 +43,20 @@ const (
 //
 // Invariant: the layout is that of theus_record, which the constants below hold.
 type Record struct {
-	Op       Op
-	Flags    Flags
-	Shape    uint32       // of the written path
-	Object   host.Ordinal // the written object
-	Reserved uint32       // 0
-	Key      host.Ref     // the field, key or index within it
-	Bytes    uint64       // Heavy: size of what was assigned
+	Op     Op
+	Flags  Flags
+	Shape  uint32   // of the written path
+	Object host.Ref // the written object
+	Key    host.Key // what of it changes; host.Any is all of it
+	Bytes  uint64   // Heavy: size of what was assigned
+}
+
+// key is what of the object this write may change. User code may change anything of it.
+func (r *Record) key() host.Key {
+	if r.Flags&Foreign != 0 {
+		return host.Any
+	}
+	return r.Key
 }
 
 // RecordSize is the size of theus_record. A Record of another size does not compile: one of the
@@ -93,8 +101,6 @@ func inspect(records []Record, rights Rights) (census, error) {
 			return census{}, malformed(i, "unknown operation %d", r.Op)
 		case r.Flags&^allFlags != 0:
 			return census{}, malformed(i, "unknown flags %#x", uint16(r.Flags))
-		case r.Reserved != 0:
-			return census{}, malformed(i, "reserved field is %d, not 0", r.Reserved)
 		case !known:
 			return census{}, malformed(i, "no shape %d was handed out", r.Shape)
 		case !allowed:

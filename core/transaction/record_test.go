@@ -33,7 +33,6 @@ func TestRecordLayout(t *testing.T) {
 	require.EqualValues(t, 2, unsafe.Offsetof(r.Flags))
 	require.EqualValues(t, 4, unsafe.Offsetof(r.Shape))
 	require.EqualValues(t, 8, unsafe.Offsetof(r.Object))
-	require.EqualValues(t, 12, unsafe.Offsetof(r.Reserved))
 	require.EqualValues(t, 16, unsafe.Offsetof(r.Key))
 	require.EqualValues(t, 24, unsafe.Offsetof(r.Bytes))
 }
@@ -60,8 +59,7 @@ func TestInspectRefuses(t *testing.T) {
 		"a shape never handed out":   {Record{Op: Set, Shape: 4}, fault.Invalid, "no shape 4"},
 		"no shape":                   {Record{Op: Set}, fault.Invalid, "no shape 0"},
 		"an input":                   {Record{Op: Set, Shape: 2}, fault.Write, "may not be written"},
-		"unknown flags":              {Record{Op: Set, Shape: 1, Flags: 4}, fault.Invalid, "flags 0x4"},
-		"a reserved field":           {Record{Op: Set, Shape: 1, Reserved: 1}, fault.Invalid, "reserved"},
+		"unknown flags":              {Record{Op: Set, Shape: 1, Flags: 8}, fault.Invalid, "flags 0x8"},
 		"heavy flag on DATA":         {Record{Op: Set, Shape: 1, Flags: Heavy}, fault.Invalid, "disagree"},
 		"HEAVY without its flag":     {Record{Op: Set, Shape: 3}, fault.Invalid, "disagree"},
 		"HEAVY that is not in place": {Record{Op: Set, Shape: 3, Flags: allFlags}, fault.Invalid, "nothing to apply"},

@@ -28,18 +28,19 @@ type Step uint32
 
 const (
 	Run    Step = 1 // call the process, then finish
-	Wait   Step = 2 // another transaction is in charge: begin again when it is over
+	Wait   Step = 2 // another transaction stands in the way: come again when it is over
 	Apply  Step = 3 // apply the writes, all or none, then say which
 	Done   Step = 4 // nothing is left to do; over
 	Commit Step = 5 // apply the writes now; over, unless that fails: then retract
 	Keep   Step = 6 // a savepoint's writes now belong to the outer transaction; over
 	Drop   Step = 7 // drop the writes; over
+	Again  Step = 8 // it lost: drop the writes and begin again; over
 )
 
 // Transaction is a running process: a top-level one, or a savepoint inside another.
 //
-//  1. The transactions of a lane form one stack: the top-level one in charge, and savepoints.
-//  2. Only the innermost may finish.
+//  1. A top-level transaction and its savepoints form one stack.
+//  2. Only the innermost of a stack may finish.
 //  3. A pointer to it is good until it is over; what outlives that is its ID.
 //
 // Lane is the gateway that checks 2; everything below may assume 1 to 3.

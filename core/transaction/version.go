@@ -3,11 +3,11 @@ package transaction
 // Versions numbers the commits of an engine: 0 before the first, then one more each.
 //
 // A number is handed out when a commit is decided. If the host then cannot apply it and has undone
-// what it began, it takes the number back, which is legal until the next transaction begins:
-// nobody has seen that version yet.
+// what it began, it takes the number back, which is legal once and until the next commit: the host
+// shows nobody a version that it has not applied.
 type Versions struct {
 	newest uint64
-	// Invariant: fresh implies newest > 0, and that no transaction began since newest was made.
+	// Invariant: fresh implies newest > 0, and that newest may be taken back.
 	fresh bool
 }
 
@@ -23,9 +23,6 @@ func (v *Versions) bump(fresh bool) uint64 {
 	v.fresh = fresh
 	return v.newest
 }
-
-// seal makes the newest version final.
-func (v *Versions) seal() { v.fresh = false }
 
 // Retract takes the newest version back and reports whether that was legal.
 func (v *Versions) Retract(version uint64) bool {

@@ -234,6 +234,9 @@ PyObject *object_getattro(PyObject *op, PyObject *name) {
     return view_deny(v, THEUS_TRY_READ, THEUS_ATTR, name, 0, "");
   node *n = v->node;
   PyObject *value;
+  if (core_read(v->scope->core, n, key_of_name(name)) < 0)
+    return NULL;
+  VIEW_CHECK(v); // it may have waited
   if (n->pending != NULL) {
     int pending = fields_get(v->scope->core, n, name, &value);
     if (pending < 0)
@@ -433,6 +436,9 @@ static void deny_assigning(view *v, shape *s, PyObject *name, PyObject *value) {
 }
 
 static int store(view *v, shape *s, PyObject *descr, PyObject *name, PyObject *value) {
+  if (core_read(v->scope->core, v->node, key_of_name(name)) < 0)
+    return -1;
+  VIEW_CHECK_INT(v); // it may have waited
   if (check_assignable(STATE(v), v->node->target, descr, name) < 0)
     return -1;
   VIEW_CHECK_INT(v); // looking at the class ran user code

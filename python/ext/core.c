@@ -1,4 +1,5 @@
-// core.c: one top-level transaction: the table of objects it met, the delta log, savepoints.
+// core.c: one top-level transaction: the table of objects it met, the delta log, savepoints. What it
+// has read is in reads.c.
 //
 // A node stands for one user object, found by the object's address: two paths to one object meet
 // in one node, so an alias sees the same pending writes. A node that nobody looks at and that was
@@ -17,6 +18,7 @@ core *core_new(void) {
     return (core *)PyErr_NoMemory();
   }
   c->mask = FIRST_SLOTS - 1;
+  c->now = &c->seen;
   return c;
 }
 
@@ -122,7 +124,9 @@ void core_clear(core *c) {
   c->level = 0;
   c->foreign = false;
   c->live_views = 0;
+  reads_clear(c);
   Py_CLEAR(c->writes);
+  Py_CLEAR(c->verdict);
 }
 
 void core_free(core *c) {
@@ -137,6 +141,7 @@ void core_free(core *c) {
   PyMem_Free(c->slots);
   PyMem_Free(c->log);
   PyMem_Free(c->dirty);
+  PyMem_Free(c->reads);
   PyMem_Free(c);
 }
 
@@ -335,6 +340,9 @@ int core_touch(core *c, node *n) {
   if (n->ordinal == 0 && mark_dirty(c, n) < 0)
     return -1;
   if (n->pending == NULL) {
+    // What is pending for a list or deque counts from the length of the base.
+    if ((n->kind == KIND_LIST || n->kind == KIND_DEQUE) && core_note(c, n, THEUS_SIZE_KEY) < 0)
+      return -1;
     n->pending = PyMem_Calloc(1, sizeof(overlay));
     if (n->pending == NULL) {
       PyErr_NoMemory();
@@ -389,6 +397,7 @@ void core_rollback(core *c) {
       memory_rollback(dropped, s->before);
     s->node->pending = s->before;
     s->node->level = s->level;
+    s->node->logged = s->before == NULL ? 0 : s->before->structure;
     s->before = dropped; // freed later, when all is restored: a destructor may look
   }
   // Shrunk by hand: PyList_SetSlice needs memory even to delete. The list is known here alone.
@@ -403,8 +412,9 @@ void core_rollback(core *c) {
 // ---- the delta log ------------------------------------------------------------------------------
 
 // Appends one record for a write at shape s below v. A store, not a call: the kernel reads the
-// log when the process finishes.
-int core_record(view *v, shape *s, node *n, uint16_t op, uint16_t flags, uint64_t nbytes) {
+// log when the process finishes. key: what of the object changes, THEUS_ANY_KEY for all of it.
+int core_record(view *v, shape *s, node *n, uint16_t op, uint16_t flags, uint64_t key,
+                uint64_t nbytes) {
   core *c = v->scope->core;
   if (c->n_log == c->cap_log) {
     size_t cap = c->cap_log == 0 ? 64 : c->cap_log * 2;
@@ -416,8 +426,16 @@ int core_record(view *v, shape *s, node *n, uint16_t op, uint16_t flags, uint64_
     c->log = log;
     c->cap_log = cap;
   }
-  c->log[c->n_log++] = (theus_record){
-      .op = op, .flags = flags, .shape = s->id, .object = n->ordinal, .nbytes = nbytes};
+  if (n->pending != NULL && n->pending->structure != n->logged) {
+    flags |= THEUS_RECORD_RESIZES;
+    n->logged = n->pending->structure;
+  }
+  c->log[c->n_log++] = (theus_record){.op = op,
+                                      .flags = flags,
+                                      .shape = s->id,
+                                      .object = (uint64_t)(uintptr_t)n->target,
+                                      .key = key,
+                                      .nbytes = nbytes};
   if (flags & THEUS_RECORD_FOREIGN)
     c->foreign = true;
   return 0;

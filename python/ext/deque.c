@@ -5,7 +5,10 @@
 // Calls that run Python code: __eq__ and __lt__ of items, iteration of arguments.
 #include "ext.h"
 
-static int writable(view *v) { return view_writable(v, "FrozenDeque"); }
+// Whatever changes a deque counts from its length.
+static int writable(view *v) {
+  return view_writable(v, "FrozenDeque") < 0 ? -1 : core_read(v->scope->core, v->node, THEUS_SIZE_KEY);
+}
 
 static uint32_t structure_of(node *n) { return n->pending == NULL ? 0 : n->pending->structure; }
 
@@ -22,6 +25,9 @@ static PyObject *show(view *v, PyObject *raw, Py_ssize_t i) {
 
 static PyObject *element(view *v, Py_ssize_t i) {
   VIEW_CHECK(v);
+  if (core_read(v->scope->core, v->node, THEUS_WHOLE_KEY) < 0)
+    return NULL;
+  VIEW_CHECK(v); // it may have waited
   PyObject *raw = deque_get(STATE(v), v->node, i);
   PyObject *shown = raw == NULL ? NULL : show(v, raw, i);
   Py_XDECREF(raw);
@@ -82,6 +88,9 @@ static PyObject *iter_next(PyObject *op) {
   if (v == NULL)
     return NULL;
   VIEW_CHECK(v);
+  if (core_read(v->scope->core, v->node, THEUS_WHOLE_KEY) < 0)
+    return NULL;
+  VIEW_CHECK(v); // it may have waited
   if (it->structure != structure_of(v->node)) {
     PyErr_SetString(PyExc_RuntimeError, "deque mutated during iteration");
     return NULL;
@@ -143,7 +152,7 @@ PyObject *deque_shallow(view *v) {
 }
 
 static Py_ssize_t deque_length(PyObject *op) {
-  return view_readable((view *)op) < 0 ? -1 : deque_len(((view *)op)->node);
+  return view_sized((view *)op) < 0 ? -1 : deque_len(((view *)op)->node);
 }
 
 static PyObject *deque_item(PyObject *op, Py_ssize_t i) { return element((view *)op, i); }
@@ -295,6 +304,9 @@ static PyObject *pop_at(PyObject *op, bool left) {
   view *v = (view *)op;
   if (writable(v) < 0)
     return NULL;
+  if (core_read(v->scope->core, v->node, THEUS_WHOLE_KEY) < 0)
+    return NULL;
+  VIEW_CHECK(v); // it may have waited
   Py_ssize_t i = left ? 0 : deque_len(v->node) - 1;
   PyObject *raw = i < 0 ? NULL : deque_get(STATE(v), v->node, i);
   if (i < 0)

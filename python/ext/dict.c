@@ -124,6 +124,9 @@ static PyObject *iterate(view *v, what yields) {
 
 static PyObject *step(dict_iterator *it, view *v) {
   VIEW_CHECK(v);
+  if (core_read(v->scope->core, v->node, THEUS_WHOLE_KEY) < 0)
+    return NULL;
+  VIEW_CHECK(v); // it may have waited
   if (it->length != dict_len(v->node) || it->structure != structure_of(v->node)) {
     PyErr_SetString(PyExc_RuntimeError, "dictionary changed size during iteration");
     return NULL;
@@ -208,7 +211,7 @@ PyObject *dict_shallow(view *v) {
 }
 
 static Py_ssize_t dict_length(PyObject *op) {
-  return view_readable((view *)op) < 0 ? -1 : dict_len(((view *)op)->node);
+  return view_sized((view *)op) < 0 ? -1 : dict_len(((view *)op)->node);
 }
 
 static PyObject *dict_subscript(PyObject *op, PyObject *key) {
@@ -247,7 +250,7 @@ static PyObject *dict_reversed(PyObject *op, PyObject *unused) {
 }
 
 static PyObject *live_view(PyObject *op, PyObject *type) {
-  return view_readable((view *)op) < 0 ? NULL : PyObject_CallOneArg(type, op);
+  return view_sized((view *)op) < 0 ? NULL : PyObject_CallOneArg(type, op);
 }
 
 static PyObject *dict_keys(PyObject *op, PyObject *unused) {

@@ -1,4 +1,5 @@
-// driver.c: runs one process: begin, call the user's function, tell the kernel how it ended.
+// driver.c: runs one process: begin, call the user's function, tell the kernel how it ended, and all
+// of it again if it lost against a commit.
 //
 // Ownership rules: arguments are borrowed from the caller for the whole call; ctx is owned by the
 // call and released before the run is finished, so that a well-behaved process leaves no view.
@@ -55,7 +56,7 @@ static int is_ours(state *st, PyObject *error) {
 }
 
 // How a process ended that raised; the exception stays set.
-static theus_outcome outcome_of(engine *e, process *p) {
+theus_outcome driver_outcome(engine *e, process *p) {
   PyObject *error = errors_take();
   theus_outcome outcome = THEUS_UNDECLARED;
   int yes;
@@ -80,9 +81,39 @@ static PyObject *refuse_coroutine(process *p, PyObject *result) {
   if (closed != NULL)
     PyErr_Format(PyExc_TypeError,
                  "process '%U' is async: a synchronous call cannot await it; "
-                 "make it a plain function",
+                 "await engine.execute_process_async(...) instead",
                  p->name);
   return NULL;
+}
+
+// One attempt. stack[0] is free, its arguments follow. As scope_finish.
+static PyObject *attempt(engine *e, process *p, unsigned lost, PyObject **stack, PyObject *kwnames) {
+  scope *s = scope_begin(e, p, (start){.lost = lost});
+  if (s == NULL)
+    return NULL;
+  PyObject *result = NULL;
+  theus_outcome outcome = THEUS_RETURNED;
+  bool passed = !audit_concerns(e, p, THEUS_GATE_INPUT) ||
+                audit_gate(s, THEUS_GATE_INPUT, stack + 1, kwnames) == 0;
+  PyObject *ctx = passed ? scope_context(s) : NULL;
+  if (ctx != NULL) {
+    stack[0] = ctx;
+    result = PyObject_Vectorcall(p->func, stack, 1, kwnames);
+    Py_DECREF(ctx);
+  }
+  if (result != NULL && PyCoro_CheckExact(result)) {
+    result = refuse_coroutine(p, result);
+    outcome = THEUS_REFUSED;
+  } else if (result != NULL && models_validate(s) < 0) {
+    Py_CLEAR(result);
+    outcome = driver_outcome(e, p);
+  } else if (result == NULL) {
+    outcome = driver_outcome(e, p);
+    heavy_explain(s);
+  }
+  result = scope_finish(s, result, outcome);
+  Py_DECREF((PyObject *)s);
+  return result;
 }
 
 // kwargs[0] is a slot the caller may overwrite for the call; values follow it.
@@ -101,41 +132,22 @@ PyObject *driver_execute(engine *e, process *p, PyObject *const *kwargs, PyObjec
     result = PyObject_Vectorcall(p->func, stack, 1, kwnames);
     goto done;
   }
-  bool nested = e->current != NULL;
   Py_ssize_t given = 0;
   for (; given < n; given++) {
-    stack[given + 1] = nested ? plain(e->st, kwargs[given]) : Py_NewRef(kwargs[given]);
+    // Where nothing runs there are no views to be made plain.
+    stack[given + 1] = e->n_running > 0 ? plain(e->st, kwargs[given]) : Py_NewRef(kwargs[given]);
     if (stack[given + 1] == NULL)
       break;
   }
   if (e->fresh)
     audit_first(e);
-  scope *s = given < n ? NULL : scope_begin(e, p);
-  if (s != NULL) {
-    theus_outcome outcome = THEUS_RETURNED;
-    bool passed = !audit_concerns(e, p, THEUS_GATE_INPUT) ||
-                  audit_gate(s, THEUS_GATE_INPUT, stack + 1, kwnames) == 0;
-    PyObject *ctx = passed ? scope_context(s) : NULL;
-    if (ctx != NULL) {
-      stack[0] = ctx;
-      result = PyObject_Vectorcall(p->func, stack, 1, kwnames);
-      Py_DECREF(ctx);
-    }
-    if (result != NULL && PyCoro_CheckExact(result)) {
-      result = refuse_coroutine(p, result);
-      outcome = THEUS_REFUSED;
-    } else if (result != NULL && models_validate(s) < 0) {
-      Py_CLEAR(result);
-      outcome = outcome_of(e, p);
-    } else if (result == NULL) {
-      outcome = outcome_of(e, p);
-      heavy_explain(s);
-    }
-    result = scope_finish(s, result, outcome);
-    if (result == NULL)
-      errors_about(e->st, p);
-    Py_DECREF((PyObject *)s);
+  for (unsigned lost = 0; given == n; lost++) {
+    result = attempt(e, p, lost, stack, kwnames);
+    if (result != NULL || PyErr_Occurred() || turn_back_off(e, lost) < 0)
+      break;
   }
+  if (result == NULL)
+    errors_about(e->st, p);
   for (Py_ssize_t i = 0; i < given; i++)
     Py_DECREF(stack[i + 1]);
 done:

@@ -62,7 +62,8 @@ static int engine_init(PyObject *op, PyObject *args, PyObject *kwargs) {
     return -1;
   Py_XSETREF(e->processes, PyDict_New()); // a first attempt may have failed below
   Py_XSETREF(e->listeners, PyList_New(0));
-  if (e->processes == NULL || e->listeners == NULL)
+  Py_XSETREF(e->commits, PyList_New(0));
+  if (e->processes == NULL || e->listeners == NULL || e->commits == NULL)
     return -1;
   theus_info info = {0};
   theus_error err = {0};
@@ -90,6 +91,7 @@ static int engine_traverse(PyObject *op, visitproc visit, void *arg) {
   Py_VISIT(e->listeners);
   Py_VISIT(e->fault);
   Py_VISIT(e->reading);
+  Py_VISIT(e->commits);
   return 0;
 }
 
@@ -100,6 +102,7 @@ static int engine_clear(PyObject *op) {
   Py_CLEAR(e->listeners);
   Py_CLEAR(e->fault);
   Py_CLEAR(e->reading);
+  Py_CLEAR(e->commits);
   return 0;
 }
 
@@ -121,7 +124,11 @@ static void engine_dealloc(PyObject *op) {
   for (uint32_t i = 0; i < e->n_shapes; i++)
     shape_free(e->shapes[i]);
   PyMem_Free(e->shapes);
-  core_free(e->spare);
+  while (e->spare != NULL) {
+    core *c = e->spare;
+    e->spare = c->next;
+    core_free(c);
+  }
   (void)engine_clear(op); // always 0
   type->tp_free(op);
   Py_DECREF(type);
@@ -321,10 +328,24 @@ static PyObject *engine_on_commit(PyObject *op, PyObject *listener) {
   return Py_NewRef(listener);
 }
 
+static PyObject *engine_stats(PyObject *op, PyObject *unused) {
+  (void)unused;
+  engine *e = (engine *)op;
+  theus_counts c = {0};
+  theus_error err = {0};
+  if (engine_usable(e) < 0)
+    return NULL;
+  theus_status status = e->api->stats(e->handle, &c, &err);
+  return status != THEUS_OK
+             ? engine_raise(e, status, &err)
+             : Py_BuildValue("KKKK", (unsigned long long)c.commits, (unsigned long long)c.conflicts,
+                             (unsigned long long)c.retries, (unsigned long long)c.priorities);
+}
+
 static PyObject *engine_close(PyObject *op, PyObject *unused) {
   (void)unused;
   engine *e = (engine *)op;
-  if (e->current != NULL) {
+  if (e->n_running > 0) {
     PyObject *type = errors_class(e->st, "TransactionConflictError");
     if (type != NULL)
       PyErr_SetString(type, "an engine cannot be closed while one of its processes runs");
@@ -383,7 +404,8 @@ static PyObject *edit_enter(PyObject *op, PyObject *unused) {
     PyErr_SetString(PyExc_RuntimeError, "this edit() block is open already; call edit() again to nest");
     return NULL;
   }
-  scope *s = scope_begin(e, NULL);
+  // In an event loop a block may be left alone at an await: it belongs to the task then.
+  scope *s = scope_begin(e, NULL, (start){.task = turn_in_loop(e->st)});
   PyObject *ctx = s == NULL ? NULL : scope_context(s);
   if (ctx == NULL) {
     if (s != NULL)
@@ -407,9 +429,8 @@ static PyObject *edit_exit(PyObject *op, PyObject *const *args, Py_ssize_t n) {
   scope *s = block->scope;
   if (!block->engine->strict)
     Py_RETURN_FALSE;
-  if (n != 3 || s == NULL || s != block->engine->current || s->ending ||
-      block->engine->owner != PyThread_get_thread_ident()) {
-    PyErr_SetString(PyExc_RuntimeError, "edit() blocks end in the thread that began them, "
+  if (n != 3 || s == NULL || !scope_is_here(s)) {
+    PyErr_SetString(PyExc_RuntimeError, "edit() blocks end in the thread or task that began them, "
                                         "the innermost first, and once");
     return NULL;
   }
@@ -489,6 +510,7 @@ static PyMethodDef engine_methods[] = {
     {"_permission", engine_permission, METH_VARARGS, NULL},
     {"_panic", engine_panic, METH_NOARGS, NULL},
     {"_fault", fault_arm, METH_VARARGS, NULL},
+    {"_stats", engine_stats, METH_NOARGS, NULL},
     {"_audit_load", audit_load, METH_VARARGS, NULL},
     {"_audit_reset", audit_reset, METH_NOARGS, NULL},
     {"_audit_stopped", audit_stopped, METH_NOARGS, NULL},

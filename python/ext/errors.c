@@ -19,6 +19,7 @@ static const char *const CLASS_OF[] = {
     [THEUS_AUDIT_BLOCK] = "AuditBlockError",
     [THEUS_AUDIT_INTERLOCK] = "AuditInterlockError",
     [THEUS_CONFIG] = "ConfigError",
+    [THEUS_CONFLICT] = "TransactionConflictError",
 };
 
 PyObject *errors_class(state *st, const char *name) {

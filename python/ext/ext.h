@@ -7,7 +7,7 @@
 //   process  owns the function and the error classes of one registered process
 //   shape    a cached answer of the kernel (contract x path); lives as long as its engine
 //   scope    one run of one process; owns its engine until it ends; is what views hold on to
-//   core     one top-level transaction: nodes, log, savepoints; belongs to its outermost scope
+//   core     one top-level transaction: nodes, log, reads, savepoints; belongs to its outermost scope
 //   node     one user object inside a core; owns the object and what is pending for it
 //   view     what user code touches; owns scope, parent and key; its node only until the scope ends
 //
@@ -39,6 +39,7 @@ typedef struct overlay overlay;
 typedef struct view view;
 typedef struct plan plan;
 typedef struct method method;
+typedef struct journal journal; // what was there before a commit; its release may run destructors
 
 // ---- kinds of values (kind.c) ---------------------------------------------------------------
 
@@ -119,6 +120,7 @@ struct state {
   PyObject *locked_mixin;                         // LockedContextMixin, NULL until the first engine
   PyObject *s_domain_ctx, *s_global_ctx, *s_local, *s_log, *s_class, *s_setattr, *s_delattr;
   PyObject *s_dict, *s_getattr, *s_edit, *s_resolve, *s_lock_manager, *s_default_factory, *s_any;
+  PyObject *task; // ContextVar: the innermost scope that belongs to the running task
   PyTypeObject *process_type, *heavy_type, *tensor_type, *memory_type;
   PyTypeObject *program_type, *run_type;
   destructor python_dealloc;                      // what every class written in Python has
@@ -180,6 +182,7 @@ struct process {
   theus_process id;
   unsigned lease; // equal to the engine's: it may begin at top level without asking
   shape *root;    // and this is its root shape; borrowed from the engine
+  bool reader;    // and whether it may write nothing that a commit applies
   PyObject *name;
   PyObject *func;
   PyObject *errors; // tuple of classes and names
@@ -206,12 +209,16 @@ struct engine {
   unsigned curious;    // how many of them want to know all writes, not signals alone
   shape **shapes;      // by id
   uint32_t n_shapes;
-  uint64_t version;
-  scope *current;      // borrowed: innermost running scope
-  unsigned long owner; // thread of current
-  int waiters;         // threads waiting for their turn
-  int streak;          // how often its owner went first while others waited
-  core *spare;         // kept for the next transaction
+  uint64_t version;    // of the newest commit that was applied
+  uint64_t clock;      // the same, or APPLYING
+  unsigned long applier; // the thread that carries out a commit, while it does
+  core *threads, *tasks; // what runs: borrowed from their outermost scopes, chained
+  int n_running;
+  int waiters;         // threads that wait for somebody else
+  core *spare;         // kept for the next transactions, chained
+  int n_spare;
+  PyObject *commits;   // list: to be announced, in order
+  bool announcing;
   uint64_t rules;      // counts the recipes that were put in force; 0: there was none
   bool fresh;          // no process ran since the last of them
   bool unheard;        // the log of the audit has events that nobody was told
@@ -258,6 +265,8 @@ struct scope {
   PyObject *name; // owned for life: stale views name their process
   core *core;     // owned by the outermost scope; NULL once ended
   scope *outer;   // owned
+  PyObject *task, *token; // owned: the context of the task it belongs to, NULL: a thread
+  scope *enclosing; // owned: what its task ran before, of any engine
   theus_tx handle; // 0: leased, the kernel has not been told yet
   bool ending;    // its end has begun: nothing may begin inside it any more
   bool doomed;    // dropped while something ran inside it: it ends when that has ended
@@ -275,15 +284,44 @@ struct scope {
   unsigned n_lent;     // all of them
 };
 
-scope *scope_begin(engine *e, process *p); // new; waits for its turn
-PyObject *scope_context(scope *s);         // new: the context view
-theus_tx scope_handle(scope *s);           // tells the kernel about a leased run; 0 with an exception
+// How a run begins. task: it belongs to the context of a task rather than to a thread.
+typedef struct {
+  unsigned lost; // how often it lost before
+  bool task;
+} start;
+
+scope *scope_begin(engine *e, process *p, start how); // new
+PyObject *scope_context(scope *s); // new: the context view
+theus_tx scope_handle(scope *s);   // tells the kernel about a leased run; 0 with an exception
 // Ends the run. result: stolen, NULL with an exception set if the process failed. Returns the
-// plain result, new, or NULL with the exception the caller shall see. s stays owned by the caller.
+// plain result, new, or NULL with the exception the caller shall see; NULL without one: it lost and
+// runs again. s stays owned by the caller.
 PyObject *scope_finish(scope *s, PyObject *result, theus_outcome outcome);
+bool scope_is_outside(engine *e); // nothing runs here, and what stands in the objects is committed
+bool scope_is_here(scope *s); // it is the innermost of its transaction, and of this thread or task
 void scope_abandon(scope *s); // ends it without a word; keeps the exception state
 
 PyObject *driver_execute(engine *e, process *p, PyObject *const *kwargs, PyObject *kwnames);
+theus_outcome driver_outcome(engine *e, process *p); // how a process ended whose exception is set
+
+// What becomes of a run (publish.c).
+int publish(scope *s, theus_action *next, journal **before);
+void publish_file(engine *e, uint64_t version, PyObject *name, PyObject *writes);
+void publish_announce(engine *e);
+PyObject *publish_error(engine *e, PyObject *name, uint32_t how, PyObject *steals); // new
+
+// ---- waiting for others (turn.c) ----------------------------------------------------------------
+
+typedef struct {
+  double since; // 0: not yet
+} patience;
+
+// Waits, without the GIL, until somebody's transaction ended or a slice of time has passed. 0, or -1
+// with an exception: a signal's, or that it took too long.
+int turn_wait(engine *e, patience *so_far, PyObject *name);
+void turn_wake(engine *e);
+int turn_back_off(engine *e, unsigned lost); // before a run that lost runs again; 0, -1
+bool turn_in_loop(state *st); // an event loop runs in this thread: whoever waits here stops it
 
 // ---- audit (audit.c, fetch.c) -------------------------------------------------------------------
 
@@ -372,8 +410,12 @@ struct node {
   overlay *pending;  // NULL: nothing was written
   view *views;       // live views of any scope, borrowed
   uint32_t ordinal;  // 1 + place among the written objects, 0: not written
+  uint32_t logged;   // `structure` at the last record
+  uint64_t last;     // the key that was read last
   uint16_t level;    // depth of the savepoint that last saved it
   uint8_t kind;
+  bool noted;        // something of it was read
+  bool whole;        // all of it was
   bool pinned;       // written or saved: lives until the core ends
   bool released;     // queued to be freed: an operation that still has it must not write
 };
@@ -410,7 +452,49 @@ struct core {
   overlay *dropped;    // queue of overlays
   Py_ssize_t live_views;
   PyObject *writes;    // list of DeltaEntry, NULL when nobody listens
+
+  // What it has read, and of which version (reads.c).
+  theus_read *reads;
+  size_t n_reads, reads_mask;
+  uint64_t seen;
+  const uint64_t *now; // the engine's clock; &seen: it needs no other version
+  bool lost;           // it lost: every read raises, and it is dropped at its end
+  bool reader;         // its contract lets it write nothing a commit applies
+  PyObject *verdict;   // owned: why it may not run again; NULL if it may
+
+  // Whose it is (scope.c).
+  engine *engine;      // borrowed from the outermost scope, NULL when that has ended
+  process *proc;       // likewise; NULL: edit()
+  scope *innermost;    // borrowed
+  bool task;           // it belongs to a task, else to a thread
+  unsigned long owner; // that thread
+  core *prev, *next;   // in the engine's list
 };
+
+#define APPLYING UINT64_MAX // a commit is carried out: nobody else may look
+
+// What is read is noted before it is looked at (reads.c): key is one of the two below, that of a
+// name or item, or THEUS_WHOLE_KEY, THEUS_SIZE_KEY. 0; -1 with an exception: the transaction has
+// lost, or ended while it waited. Afterwards a view may be stale.
+int core_note(core *c, node *n, uint64_t key);
+int core_note_object(core *c, PyObject *target, uint64_t key);
+int core_catch_up(core *c);
+int core_read_late(core *c, node *n, uint64_t key);
+static inline int core_fresh(core *c) { return c->seen == *c->now ? 0 : core_catch_up(c); }
+static inline int core_read(core *c, node *n, uint64_t key) {
+  if (c->seen != *c->now)
+    return core_read_late(c, n, key);
+  return n->last == key || n->whole ? 0 : core_note(c, n, key);
+}
+uint64_t key_of_item(PyObject *key); // as dict compares them; runs no user code
+#define OUR_KEY ((uint64_t)1 << 63) // the kernel has the small numbers for itself
+static inline uint64_t key_of_name(PyObject *name) {
+  Py_hash_t hash = ((PyASCIIObject *)name)->hash;
+  return (uint64_t)(hash != -1 ? hash : PyObject_Hash(name)) << 2 | 1 | OUR_KEY;
+}
+static inline uint64_t key_of_index(Py_ssize_t i) { return (uint64_t)i << 2 | 3 | OUR_KEY; }
+void reads_of(core *c, theus_reads *out); // for the kernel
+void reads_clear(core *c);
 
 core *core_new(void);
 void core_clear(core *c); // drops everything, keeps the memory
@@ -430,7 +514,7 @@ void core_rollback(core *c); // ... or is undone; both within core_enter and cor
 int core_touch(core *c, node *n); // before n's overlay changes: make it, save it
 // After user code: 0 if o still is what is pending for n, else -1 with RuntimeError.
 int core_unchanged(node *n, overlay *o);
-int core_record(view *v, shape *s, node *n, uint16_t op, uint16_t flags, uint64_t nbytes);
+int core_record(view *v, shape *s, node *n, uint16_t op, uint16_t flags, uint64_t key, uint64_t nbytes);
 
 void overlay_free(overlay *o);
 overlay *overlay_clone(const overlay *o);
@@ -518,7 +602,6 @@ PyObject *base_maxlen(state *st, PyObject *deque);                              
 PyObject *base_factory(state *st, PyObject *defaultdict);                            // new
 
 // Commit (apply.c).
-typedef struct journal journal; // what was there before; its release may run destructors
 int apply_all(core *c, engine *e, journal **before); // all stand, or none and an exception
 void apply_forget(journal *before);
 extern _Thread_local int apply_depth; // > 0: this thread carries out a commit or a HEAVY write
@@ -573,9 +656,11 @@ PyObject *view_get_class(PyObject *self, void *unused);
 // Denials: always return NULL. key is the segment below v, NULL for v itself.
 void *view_deny(view *v, uint32_t tried, uint8_t segment, PyObject *key, Py_ssize_t index,
                 const char *detail);
-// Whether the whole container may be read, or changed: 0, or -1 with the denial. frozen: what the
-// refusal calls a view that is only an input.
+// Before all of a container, or its length, is read, or it is changed: 0, or -1 with the denial, or
+// since the run has ended or lost. frozen: what the refusal calls a view that is only an input.
 int view_readable(view *v);
+int view_sized(view *v);
+int view_open(view *v); // what is read of it is noted later
 int view_writable(view *v, const char *frozen);
 PyObject *view_path(view *v, uint8_t segment, PyObject *key, Py_ssize_t index); // new str
 int view_log(view *v, shape *s, uint16_t op, uint8_t segment, PyObject *key, Py_ssize_t index,

@@ -401,6 +401,10 @@ static PyObject *scalar(state *st, PyObject *from, PyObject *name) {
   PyObject *target = v->node->target, *found = _PyType_Lookup(Py_TYPE(target), name); // borrowed
   if (found != NULL && (Py_TYPE(found)->tp_descr_get != NULL || Py_TYPE(found)->tp_descr_set != NULL))
     return NULL; // a property or slot
+  if (core_read(v->scope->core, v->node, key_of_name(name)) < 0 || v->node == NULL) {
+    PyErr_Clear(); // the slow way meets it again
+    return NULL;
+  }
   int pending = v->node->pending == NULL ? 0 : fields_get(v->scope->core, v->node, name, &value);
   if (pending == 0) {
     Py_INCREF(target);

@@ -39,10 +39,10 @@ static PyObject *visible(view *v) {
   PyObject *names = PyDict_New();
   if (names == NULL)
     return NULL;
-  int failed = 0;
-  if (v->node == NULL) { // making the dict may have collected
+  int failed = v->node == NULL ? 0 : core_read(v->scope->core, v->node, THEUS_WHOLE_KEY);
+  if (failed || v->node == NULL) { // making the dict may have collected, reading have waited
     Py_DECREF(names);
-    return errors_stale(v);
+    return failed ? NULL : errors_stale(v);
   }
   PyObject *target = Py_NewRef(v->node->target);
   if (kind_facts(STATE(v), target) & TYPE_DICT) {

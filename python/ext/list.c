@@ -7,17 +7,25 @@
 // Calls that run Python code: __eq__ and __lt__ of elements, iteration of arguments, sort keys.
 #include "ext.h"
 
-static int writable(view *v) { return view_writable(v, "FrozenList"); }
+// Whatever changes a list counts from its length.
+static int writable(view *v) {
+  return view_writable(v, "FrozenList") < 0 ? -1 : core_read(v->scope->core, v->node, THEUS_SIZE_KEY);
+}
 
 // New: an element that is the value itself, straight from a list that has nothing pending, as most
 // are: no user code runs. NULL without an exception: look closer.
 static inline PyObject *element_plain(const view *v, Py_ssize_t i) {
-  const node *n = v->node;
+  node *n = v->node;
+  core *c = v->scope->core;
   const shape *s = v->shape->items;
-  if (s == NULL || n->pending != NULL || v->shape->flags & THEUS_ITEMS_VARY ||
+  if (c->seen != *c->now || s == NULL || n->pending != NULL || v->shape->flags & THEUS_ITEMS_VARY ||
       s->zone == THEUS_HEAVY || !(s->bits & (THEUS_MAY_READ | THEUS_MAY_WALK)) ||
       (size_t)i >= (size_t)PyList_GET_SIZE(n->target))
     return NULL;
+  if (!n->whole && n->last != key_of_index(i) && core_note(c, n, key_of_index(i)) < 0) {
+    PyErr_Clear(); // no memory: the long way runs out of it as well
+    return NULL;
+  }
   PyObject *value = PyList_GET_ITEM(n->target, i);
   return kind_is_plain_exact(value) ? Py_NewRef(value) : NULL;
 }
@@ -32,6 +40,9 @@ static PyObject *element(view *v, Py_ssize_t i) {
     return NULL;
   if (!(s->bits & (THEUS_MAY_READ | THEUS_MAY_WALK)))
     return view_deny(v, THEUS_TRY_READ, THEUS_INT, NULL, i, "");
+  if (core_read(v->scope->core, v->node, key_of_index(i)) < 0)
+    return NULL;
+  VIEW_CHECK(v); // it may have waited
   PyObject *value = list_get(v->node, i);
   if (value == NULL)
     return NULL;
@@ -79,7 +90,7 @@ static int log_op(view *v, uint16_t op, Py_ssize_t index, PyObject *value, PyObj
 // ---- reading --------------------------------------------------------------------------------------
 
 static Py_ssize_t list_length(PyObject *op) {
-  return view_readable((view *)op) < 0 ? -1 : list_len(((view *)op)->node);
+  return view_sized((view *)op) < 0 ? -1 : list_len(((view *)op)->node);
 }
 
 // Resolves an index object; counts negative ones from the end. 0, or -1 with IndexError.
@@ -97,8 +108,12 @@ static int resolve(view *v, PyObject *key, Py_ssize_t *i) {
     errors_stale(v);
     return -1;
   }
-  if (*i < 0)
-    *i += list_len(v->node);
+  if (*i >= 0)
+    return 0;
+  if (core_read(v->scope->core, v->node, THEUS_SIZE_KEY) < 0)
+    return -1;
+  VIEW_CHECK_INT(v); // it may have waited
+  *i += list_len(v->node);
   return 0;
 }
 
@@ -245,11 +260,14 @@ static int set_index(view *v, Py_ssize_t i, PyObject *value) {
               frozen ? "FrozenList" : "");
     return -1;
   }
+  core *c = v->scope->core;
+  if (core_read(c, v->node, THEUS_SIZE_KEY) < 0)
+    return -1;
+  VIEW_CHECK_INT(v); // it may have waited
   if (i < 0 || i >= list_len(v->node)) {
     PyErr_SetString(PyExc_IndexError, "list assignment index out of range");
     return -1;
   }
-  core *c = v->scope->core;
   PyObject *given = unwrap(v, v->shape, value, THEUS_INT, NULL, i);
   PyObject *old = given != NULL && c->writes != NULL ? list_get(v->node, i) : NULL;
   int failed = given == NULL || (c->writes != NULL && old == NULL) ? -1 : 0;
@@ -318,9 +336,9 @@ static PyObject *list_append_method(PyObject *op, PyObject *value) {
     return NULL;
   Py_ssize_t i = list_len(v->node);
   PyObject *given = unwrap(v, v->shape, value, THEUS_INT, NULL, i);
-  int failed = given == NULL ? -1 : list_append(v->scope->core, v->node, given);
-  if (!failed)
-    failed = log_op(v, THEUS_OP_APPEND, i, given, NULL);
+  int failed = given == NULL || writable(v) < 0 ? -1 : list_append(v->scope->core, v->node, given);
+  if (!failed && v->node != NULL)
+    failed = log_op(v, THEUS_OP_APPEND, list_len(v->node) - 1, given, NULL);
   Py_XDECREF(given);
   return failed ? NULL : Py_NewRef(Py_None);
 }
@@ -521,7 +539,11 @@ static PyObject *iter_next(PyObject *op) {
     return item;
   }
   view *v = (view *)Py_NewRef((PyObject *)it->list); // user code may exhaust this very iterator
-  if (it->at < list_len(v->node))
+  if (core_read(v->scope->core, v->node, THEUS_WHOLE_KEY) < 0)
+    item = NULL;
+  else if (v->node == NULL)
+    errors_stale(v);
+  else if (it->at < list_len(v->node))
     item = element(v, it->at++);
   else
     Py_CLEAR(it->list);

@@ -50,6 +50,9 @@ static PyObject *validate_all(PyObject *validator, PyObject *copy) {
 
 // The assigned fields of a model that is seen in parts.
 static int validate_fields(view *v, PyObject *validator) {
+  if (core_read(v->scope->core, v->node, THEUS_WHOLE_KEY) < 0)
+    return -1;
+  VIEW_CHECK_INT(v); // it may have waited
   overlay *o = v->node->pending;
   state *st = STATE(v);
   PyObject *fields = o == NULL || o->fields == NULL ? PyDict_New() : PyDict_Copy(o->fields);

@@ -245,6 +245,7 @@ static int kernel_exec(PyObject *module) {
   st->module = module;
   if (intern_names(st) < 0 || import_views(st) < 0 || find_builtins(st) < 0 ||
       (st->removed = PyObject_CallNoArgs((PyObject *)&PyBaseObject_Type)) == NULL ||
+      (st->task = PyContextVar_New("theus", NULL)) == NULL ||
       PyModule_AddIntConstant(module, "ABI_VERSION", THEUS_ABI_VERSION) < 0)
     return -1;
   return add_type(module, &st->engine_type, &engine_spec, true) < 0 ||
@@ -279,7 +280,7 @@ static size_t owned(state *st, PyObject **refs[]) {
       (PyObject **)&st->tensor_type,  (PyObject **)&st->memory_type,
       (PyObject **)&st->program_type, (PyObject **)&st->run_type,
       (PyObject **)&st->heavy_type,   (PyObject **)&st->counter,      &st->s_default_factory,
-      &st->registered,                &st->opaque,
+      &st->registered,                &st->opaque,                    &st->task,
       (PyObject **)&st->cached_property,
       &st->errors,                    &st->removed,                   &st->keys_view,
       &st->fields_type,               &st->values_view,               &st->items_view,
@@ -304,7 +305,7 @@ static size_t owned(state *st, PyObject **refs[]) {
   return n;
 }
 
-#define MAX_OWNED (72 + 5 * FAMILIES)
+#define MAX_OWNED (73 + 5 * FAMILIES)
 
 static int kernel_traverse(PyObject *module, visitproc visit, void *arg) {
   PyObject **refs[MAX_OWNED];

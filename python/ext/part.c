@@ -101,6 +101,10 @@ static PyObject *run_getattr(PyObject *twin, void *name) { return PyObject_GetAt
 
 // 1 and *value new: the instance has an attribute of that name; 0, -1.
 static int in_instance(view *v, PyObject *name, PyObject *descr, PyObject **value) {
+  *value = NULL;
+  if (core_read(v->scope->core, v->node, key_of_name(name)) < 0)
+    return -1;
+  VIEW_CHECK_INT(v); // it may have waited
   int pending = fields_get(v->scope->core, v->node, name, value);
   if (pending > 0 && *value == STATE(v)->removed) {
     Py_CLEAR(*value);

@@ -46,7 +46,7 @@ PyObject *deque_get(state *st, node *n, Py_ssize_t i) {
 }
 
 static int set(core *c, state *st, node *n, Py_ssize_t i, PyObject *value) {
-  if (core_touch(c, n) < 0)
+  if (core_touch(c, n) < 0 || core_note(c, n, THEUS_WHOLE_KEY) < 0)
     return -1;
   overlay *o = n->pending;
   if (i < 0 || i >= deque_len(n)) { // user code ran since the caller looked
@@ -110,7 +110,7 @@ static PyObject *pull(core *c, state *st, node *n, bool left) {
     PyErr_SetString(PyExc_IndexError, "pop from an empty deque");
     return NULL;
   }
-  if (core_touch(c, n) < 0)
+  if (core_touch(c, n) < 0 || core_note(c, n, THEUS_WHOLE_KEY) < 0)
     return NULL;
   overlay *o = n->pending;
   PyObject *near = left ? o->left : o->added, *far = left ? o->added : o->left;

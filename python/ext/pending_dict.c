@@ -46,7 +46,7 @@ static int get(node *n, PyObject *key, PyObject **value) {
 int dict_get(core *c, node *n, PyObject *key, PyObject **value) {
   *value = NULL;
   core_enter(c);
-  int got = get(n, key, value);
+  int got = core_read(c, n, key_of_item(key)) < 0 ? -1 : get(n, key, value);
   core_exit(c);
   return got;
 }
@@ -101,7 +101,7 @@ static int set(core *c, node *n, PyObject *key, PyObject *value) {
 
 int dict_set(core *c, node *n, PyObject *key, PyObject *value) {
   core_enter(c);
-  int failed = set(c, n, key, value);
+  int failed = core_read(c, n, key_of_item(key)) < 0 ? -1 : set(c, n, key, value);
   core_exit(c);
   return failed;
 }
@@ -135,7 +135,7 @@ static int del(core *c, node *n, PyObject *key) {
 
 int dict_del(core *c, node *n, PyObject *key) {
   core_enter(c);
-  int there = del(c, n, key);
+  int there = core_read(c, n, key_of_item(key)) < 0 ? -1 : del(c, n, key);
   core_exit(c);
   return there;
 }
@@ -215,7 +215,7 @@ static int last(core *c, node *n, PyObject **key, PyObject **value) {
 int dict_last(core *c, node *n, PyObject **key, PyObject **value) {
   *key = *value = NULL;
   core_enter(c);
-  int there = last(c, n, key, value);
+  int there = core_read(c, n, THEUS_WHOLE_KEY) < 0 ? -1 : last(c, n, key, value);
   core_exit(c);
   if (there <= 0) {
     Py_CLEAR(*key);
@@ -273,7 +273,7 @@ static int first(core *c, node *n, PyObject **key, PyObject **value) {
 int dict_first(core *c, node *n, PyObject **key, PyObject **value) {
   *key = *value = NULL;
   core_enter(c);
-  int there = first(c, n, key, value);
+  int there = core_read(c, n, THEUS_WHOLE_KEY) < 0 ? -1 : first(c, n, key, value);
   core_exit(c);
   if (there <= 0) {
     Py_CLEAR(*key);
@@ -337,7 +337,7 @@ static int next(node *n, dict_cursor *at, PyObject **key, PyObject **value) {
 
 int dict_next(core *c, node *n, dict_cursor *at, PyObject **key, PyObject **value) {
   core_enter(c);
-  int more = next(n, at, key, value);
+  int more = core_read(c, n, THEUS_WHOLE_KEY) < 0 ? -1 : next(n, at, key, value);
   core_exit(c);
   return more;
 }

@@ -46,7 +46,7 @@ PyObject *list_get(node *n, Py_ssize_t i) {
 }
 
 static int set(core *c, node *n, Py_ssize_t i, PyObject *value) {
-  if (core_touch(c, n) < 0)
+  if (core_touch(c, n) < 0 || core_note(c, n, key_of_index(i)) < 0)
     return -1;
   overlay *o = n->pending;
   if (i < 0 || i >= list_len(n)) { // user code ran since the caller looked
@@ -133,7 +133,7 @@ static PyObject *full_of(core *c, node *n) {
   o->structure++;
   if (o->full != NULL)
     return Py_NewRef(o->full);
-  PyObject *full = PyList_GetSlice(n->target, 0, o->keep);
+  PyObject *full = core_note(c, n, THEUS_WHOLE_KEY) < 0 ? NULL : PyList_GetSlice(n->target, 0, o->keep);
   if (full == NULL)
     return NULL;
   if (o->changed != NULL) {

@@ -47,7 +47,8 @@ PyObject *memory_private(view *v) {
     return NULL;
   VIEW_CHECK(v);
   core_enter(c);
-  PyObject *private = core_touch(c, n) < 0 ? NULL : memory_now(n);
+  bool noted = core_read(c, n, THEUS_WHOLE_KEY) == 0;
+  PyObject *private = !noted || core_touch(c, n) < 0 ? NULL : memory_now(n);
   if (private == n->target)
     Py_SETREF(private, memory_copy(how, n->target));
   overlay *o = n->pending;

@@ -28,7 +28,7 @@ static int holds(node *n, PyObject *element) {
 
 int set_contains(core *c, node *n, PyObject *element) {
   core_enter(c);
-  int there = holds(n, element);
+  int there = core_read(c, n, key_of_item(element)) < 0 ? -1 : holds(n, element);
   core_exit(c);
   return there;
 }
@@ -74,7 +74,7 @@ static int add(core *c, node *n, PyObject *element) {
 
 int set_add(core *c, node *n, PyObject *element) {
   core_enter(c);
-  int added = add(c, n, element);
+  int added = core_read(c, n, key_of_item(element)) < 0 ? -1 : add(c, n, element);
   core_exit(c);
   return added;
 }
@@ -95,7 +95,7 @@ static int discard(core *c, node *n, PyObject *element) {
 
 int set_discard(core *c, node *n, PyObject *element) {
   core_enter(c);
-  int removed = discard(c, n, element);
+  int removed = core_read(c, n, key_of_item(element)) < 0 ? -1 : discard(c, n, element);
   core_exit(c);
   return removed;
 }
@@ -164,7 +164,7 @@ static PyObject *any(core *c, node *n) {
 
 PyObject *set_any(core *c, node *n) {
   core_enter(c);
-  PyObject *element = any(c, n);
+  PyObject *element = core_read(c, n, THEUS_WHOLE_KEY) < 0 ? NULL : any(c, n);
   core_exit(c);
   return element;
 }
@@ -212,7 +212,7 @@ error:
 
 PyObject *set_elements(core *c, node *n) {
   core_enter(c);
-  PyObject *elements = elements_of(n);
+  PyObject *elements = core_read(c, n, THEUS_WHOLE_KEY) < 0 ? NULL : elements_of(n);
   core_exit(c);
   return elements;
 }

@@ -226,6 +226,8 @@ static PyObject *blank(state *st, node *n) {
 
 static PyObject *copy_node(copier *c, shape *s, node *n) {
   VIEW_CHECK(c->root);
+  if (core_read(c->core, n, THEUS_WHOLE_KEY) < 0)
+    return NULL;
   PyObject *address = PyLong_FromVoidPtr(n->target);
   if (address == NULL)
     return NULL;

@@ -1,8 +1,8 @@
 // read.c: what conditions look at, as values of the kernel, and values of the kernel as objects.
 //
 // The way goes through the guard: a read-only transaction that may read everything. A field of
-// plain objects that holds a number or a text is read directly while no transaction runs, since the
-// guard would have nothing to do: no code of the user can run in between.
+// plain objects that holds a number or a text is read directly outside of any transaction, since the
+// guard would have nothing to do: what stands there was committed, and no code runs in between.
 //
 // Ownership rules: a value borrows from what is in run.held, until the next step of the run.
 //
@@ -270,9 +270,6 @@ static int tell_items(run *r, PyObject *value, theus_flux_value *out) {
 
 // ---- reading ------------------------------------------------------------------------------------
 
-// Whether no transaction runs: then what stands in the objects is what was committed.
-static bool idle(const engine *e) { return e->current == NULL; }
-
 // Reads a field of plain objects that holds a number or a text, past the guard, running no code of
 // the user. 1: told, 0: it is something else, -1.
 static int directly(run *r, const reader *how, theus_flux_value *out) {
@@ -323,7 +320,7 @@ static int look_begin(look *l) {
     return 0;
   }
   process *p = reading_process(e);
-  if (p == NULL || (l->scope = scope_begin(e, p)) == NULL)
+  if (p == NULL || (l->scope = scope_begin(e, p, (start){0})) == NULL)
     return -1;
   l->root = scope_context(l->scope);
   return l->root == NULL ? -1 : 0;
@@ -339,6 +336,8 @@ int look_end(look *l) {
   if (s != NULL) {
     PyObject *done = scope_finish(s, Py_NewRef(Py_None), THEUS_RETURNED);
     failed = done == NULL ? -1 : 0;
+    if (done == NULL && !PyErr_Occurred()) // what only reads never loses
+      PyErr_SetString(PyExc_SystemError, "a condition lost against a commit");
     Py_XDECREF(done);
     Py_DECREF((PyObject *)s);
   }
@@ -372,7 +371,7 @@ static PyObject *walk(look *l, const reader_step *steps, size_t n) {
 int read_one(look *l, const reader *how, theus_flux_value *out) {
   run *r = l->run;
   *out = (theus_flux_value){0};
-  if (how->direct && l->root == NULL && idle(r->program->engine)) {
+  if (how->direct && l->root == NULL && scope_is_outside(r->program->engine)) {
     int told = directly(r, how, out);
     if (told != 0)
       return told < 0 ? -1 : 0;

@@ -2,64 +2,149 @@
 // action, this file carries it out and comes back.
 //
 //   begin ── RUN ──> the process runs ──> finish ── COMMIT / APPLY / KEEP / DROP / DONE
-//     └── WAIT: another transaction is in charge; try again when it has ended
+//                                            ├── AGAIN: it lost against a commit, see reads.c
+//                                            └── WAIT: somebody stands in the way, see turn.c
+//
+// Several top-level runs go on at once, each on a core of its own. A run that is begun inside another
+// one is a savepoint of it: inside means in the same thread or, for what may be suspended (async
+// processes, edit() in an event loop), in the same task. Tasks are told apart by their context.
 //
 // Under a lease (theus.h) the first crossing is saved: the scope has no handle until something
 // needs one, and the whole run is reported at its end.
 //
 // Ownership rules
-//   scope_begin   new; the engine borrows it as its current scope until scope_finish.
+//   scope_begin   new; its core borrows it until scope_finish.
 //   scope_finish  steals the result, gives a new one; the scope is stale afterwards but stays
 //                 owned by the caller and by views that outlived the run.
 // Reference count assumptions: while a scope runs it owns its engine and process, so neither can
 // go away under user code; both are released last.
 //
-// Calls that run Python code: the rules of the output gate, settling and applying, listeners, every release of a value.
+// Calls that run Python code: the rules of the output gate, settling and applying, listeners, every
+// release of a value, other threads where it waits.
 #include "ext.h"
 
-#include <pthread.h>
-#include <time.h>
-
-#define WAIT_SLICE_MS 50
-#define WAIT_LIMIT_S 30
 #define MAX_FREE_SCOPES 8
-#define MAX_STREAK 50
+#define MAX_SPARE_CORES 8
 
-static pthread_mutex_t turn_mutex = PTHREAD_MUTEX_INITIALIZER; // guards nothing but the wait itself
-static pthread_cond_t turn = PTHREAD_COND_INITIALIZER;
+// ---- whose transaction it is ----------------------------------------------------------------------
 
-// Waits, without the GIL, until some transaction ended or a slice of time has passed. 0, or -1
-// with the exception of a signal handler.
-static int wait_turn(engine *e) {
-  struct timespec until;
-  clock_gettime(CLOCK_REALTIME, &until);
-  until.tv_nsec += WAIT_SLICE_MS * 1000000L;
-  until.tv_sec += until.tv_nsec / 1000000000L;
-  until.tv_nsec %= 1000000000L;
-  e->waiters++;
-  Py_BEGIN_ALLOW_THREADS
-  pthread_mutex_lock(&turn_mutex);
-  (void)pthread_cond_timedwait(&turn, &turn_mutex, &until); // woken, late or spurious: we look again
-  pthread_mutex_unlock(&turn_mutex);
-  Py_END_ALLOW_THREADS
-  e->waiters--;
-  return PyErr_CheckSignals();
+// Borrowed: the context of the running task, or of the thread outside of any; NULL if it has none yet.
+static PyObject *context_here(void) { return PyThreadState_Get()->context; }
+
+// The transaction that is going on here, in this thread or task; NULL if there is none.
+static core *core_here(engine *e) {
+  unsigned long me = PyThread_get_thread_ident();
+  for (core *c = e->threads; c != NULL; c = c->next)
+    if (c->owner == me)
+      return c;
+  if (e->tasks == NULL)
+    return NULL;
+  PyObject *found = NULL;
+  if (PyContextVar_Get(e->st->task, NULL, &found) < 0) {
+    PyErr_Clear(); // no memory for the lookup: as if there were none
+    return NULL;
+  }
+  core *mine = NULL;
+  for (scope *s = (scope *)found; s != NULL && mine == NULL; s = s->enclosing)
+    if (s->core != NULL && s->engine == e && s->task == context_here())
+      mine = s->core;
+  Py_XDECREF(found);
+  return mine;
 }
 
-static void wake_waiters(engine *e) {
-  if (e->waiters == 0 || e->generation != loader_generation()) // a fork has no threads to wake
+bool scope_is_outside(engine *e) {
+  return e->clock != APPLYING && (e->n_running == 0 || core_here(e) == NULL);
+}
+
+bool scope_is_here(scope *s) {
+  core *c = s->core;
+  if (c == NULL || c->innermost != s || s->ending)
+    return false;
+  return s->task != NULL ? s->task == context_here() : c->owner == PyThread_get_thread_ident();
+}
+
+// Makes the scope that of the running task. 0, -1.
+static int enter_task(scope *s) {
+  PyObject *before = NULL;
+  if (PyContextVar_Get(s->st->task, NULL, &before) < 0)
+    return -1;
+  s->token = PyContextVar_Set(s->st->task, (PyObject *)s);
+  if (s->token == NULL) {
+    Py_XDECREF(before);
+    return -1;
+  }
+  s->enclosing = (scope *)before;
+  s->task = Py_NewRef(context_here());
+  return 0;
+}
+
+static void leave_task(scope *s) {
+  PyObject *token = s->token;
+  s->token = NULL;
+  if (token != NULL && s->task == context_here() && PyContextVar_Reset(s->st->task, token) < 0)
+    PyErr_Clear(); // it was set again meanwhile: a stale scope is passed over
+  Py_XDECREF(token);
+}
+
+static void link_core(engine *e, core *c) {
+  core **head = c->task ? &e->tasks : &e->threads;
+  c->prev = NULL;
+  c->next = *head;
+  if (*head != NULL)
+    (*head)->prev = c;
+  *head = c;
+  e->n_running++;
+}
+
+static void unlink_core(engine *e, core *c) {
+  if (c->prev != NULL)
+    c->prev->next = c->next;
+  else
+    *(c->task ? &e->tasks : &e->threads) = c->next;
+  if (c->next != NULL)
+    c->next->prev = c->prev;
+  c->prev = c->next = NULL;
+  e->n_running--;
+}
+
+// New, or taken from what is kept.
+static core *take_core(engine *e) {
+  core *c = e->spare;
+  if (c == NULL)
+    return core_new();
+  e->spare = c->next;
+  e->n_spare--;
+  c->next = NULL;
+  return c;
+}
+
+static void put_core(engine *e, core *c) {
+  if (e->n_spare == MAX_SPARE_CORES) {
+    core_free(c);
     return;
-  pthread_mutex_lock(&turn_mutex);
-  pthread_cond_broadcast(&turn);
-  pthread_mutex_unlock(&turn_mutex);
+  }
+  c->next = e->spare;
+  e->spare = c;
+  e->n_spare++;
+}
+
+// ---- begin ----------------------------------------------------------------------------------------
+
+static void *refuse(state *st, const char *format, PyObject *name) {
+  PyObject *type = errors_class(st, "TransactionConflictError");
+  if (type != NULL)
+    PyErr_Format(type, format, name);
+  Py_XDECREF(type);
+  return NULL;
 }
 
 // Asks the kernel to begin. 1: *next is RUN, 0: it has to wait, -1. Keeps the GIL.
-static int ask(engine *e, theus_process process, theus_tx outer, theus_action *next) {
+static int ask(engine *e, theus_process process, theus_tx outer, const theus_start *how,
+               theus_action *next) {
   theus_error err = {0};
   if (engine_usable(e) < 0)
     return -1;
-  theus_status status = e->api->tx_begin(e->handle, process, outer, next, &err);
+  theus_status status = e->api->tx_begin(e->handle, process, outer, how, next, &err);
   if (status != THEUS_OK) {
     engine_raise(e, status, &err);
     return -1;
@@ -67,21 +152,10 @@ static int ask(engine *e, theus_process process, theus_tx outer, theus_action *n
   return next->kind == THEUS_RUN;
 }
 
-static void *refuse(state *st, const char *format, PyObject *name) {
-  PyObject *type = errors_class(st, "TransactionConflictError");
-  if (type != NULL)
-    PyErr_Format(type, format, name, WAIT_LIMIT_S);
-  Py_XDECREF(type);
-  return NULL;
-}
-
 theus_tx scope_handle(scope *s) {
   theus_action next;
-  int run = s->handle != 0 ? 0 : ask(s->engine, s->proc->id, 0, &next);
-  if (run > 0)
+  if (s->handle == 0 && ask(s->engine, s->proc->id, 0, NULL, &next) > 0)
     s->handle = next.tx;
-  else if (s->handle == 0 && run == 0) // the lease was broken: cannot be, see admit
-    refuse(s->st, "process '%U' lost its turn", s->name);
   return s->handle;
 }
 
@@ -107,72 +181,66 @@ static void scope_release(state *st, scope *s) {
 
 // What a scope begins with.
 typedef struct {
-  scope *outer; // borrowed: in charge of the engine now, NULL at top level
+  scope *outer; // borrowed: what goes on here, NULL at top level
   theus_tx handle;
   shape *root;
+  bool reader;
 } admission;
 
-// Gets the kernel's word, or uses the lease it gave. 1, 0: not this thread's turn, -1. Runs no user
-// code unless it fails.
-static int admit(engine *e, process *p, PyObject *name, admission *a) {
+// Gets the kernel's word, or uses the lease it gave. 1, 0: it has to wait, -1. Runs no user code
+// unless it fails.
+static int admit(engine *e, process *p, PyObject *name, theus_start *how, admission *a) {
   if (engine_usable(e) < 0)
     return -1;
-  a->outer = e->current;
+  core *c = core_here(e);
+  a->outer = c == NULL ? NULL : c->innermost;
   a->handle = 0;
-  // Not the kernel's to see: a leased run it never heard of, a commit that is still being applied.
-  bool mine = e->owner == PyThread_get_thread_ident();
-  if (a->outer != NULL && !mine)
-    return 0;
-  // Who has just ended is awake and would win every time: now and then the others go first.
-  e->streak = a->outer == NULL && mine && e->waiters > 0 ? e->streak + 1 : 0;
-  if (e->streak > MAX_STREAK) {
-    e->streak = 0;
-    return 0;
-  }
-  if (a->outer != NULL && a->outer->ending) {
-    refuse(e->st, "process '%U' was started by code that runs while a transaction of the same "
-                  "engine ends; start it afterwards", name);
-    return -1;
-  }
-  if (a->outer == NULL && p != NULL && p->lease == e->leases) {
+  if (a->outer == NULL && p != NULL && p->lease == e->leases && how->lost == 0) {
     a->root = p->root;
+    a->reader = p->reader;
     return 1;
   }
-  if (a->outer != NULL && scope_handle(a->outer) == 0)
-    return -1;
+  if (a->outer != NULL) {
+    if (a->outer->ending)
+      refuse(e->st, "process '%U' was started by code that runs while a transaction of the same "
+                    "engine ends; start it afterwards", name);
+    else if (a->outer->task != NULL && a->outer->task != context_here())
+      refuse(e->st, "process '%U' was started while another task runs a process in the same "
+                    "transaction; await that one first", name);
+    else if (scope_handle(a->outer) != 0)
+      c = NULL;
+    if (c != NULL)
+      return -1;
+  }
   theus_action next;
-  int run = ask(e, p == NULL ? 0 : p->id, a->outer == NULL ? 0 : a->outer->handle, &next);
+  int run = ask(e, p == NULL ? 0 : p->id, a->outer == NULL ? 0 : a->outer->handle, how, &next);
   if (run <= 0)
     return run;
   a->handle = next.tx;
+  a->reader = next.reader;
   a->root = shape_intern(e, &next.root);
   if (a->root != NULL && p != NULL && next.leased) {
     p->root = a->root;
+    p->reader = next.reader;
     p->lease = e->leases;
   }
   return 1;
 }
 
-static double seconds(void) { return (double)clock_steady() * 1e-9; }
-
-static int wait_and_admit(engine *e, process *p, PyObject *name, admission *a) {
-  for (double since = 0;;) {
-    int admitted = admit(e, p, name, a);
+static int wait_and_admit(engine *e, process *p, PyObject *name, start how, admission *a) {
+  theus_start asked = {.lost = how.lost};
+  for (patience waited = {0};;) {
+    int admitted = admit(e, p, name, &asked, a);
     if (admitted != 0)
       return admitted < 0 ? -1 : 0;
-    since = since == 0 ? seconds() : since;
-    if (seconds() - since >= WAIT_LIMIT_S) {
-      refuse(e->st, "process '%U' waited %d s for another transaction of this engine to end; "
-                    "keep slow work (network, sleep, joining threads) out of processes", name);
-      return -1;
-    }
-    if (wait_turn(e) < 0)
-      return -1;
+    if (asked.hasty || !(asked.hasty = turn_in_loop(e->st)))
+      if (turn_wait(e, &waited, name) < 0)
+        return -1;
   }
 }
 
 // Everything that may run user code (an allocation may collect) comes before the kernel is asked.
-scope *scope_begin(engine *e, process *p) {
+scope *scope_begin(engine *e, process *p, start how) {
   state *st = e->st;
   if (engine_usable(e) < 0)
     return NULL;
@@ -183,22 +251,18 @@ scope *scope_begin(engine *e, process *p) {
   if (PyList_GET_SIZE(e->listeners) > 0 && (writes = PyList_New(0)) == NULL)
     goto unstarted;
   admission a = {0};
-  if (wait_and_admit(e, p, name, &a) < 0)
+  if (wait_and_admit(e, p, name, how, &a) < 0)
     goto unstarted;
-  core *c = a.outer != NULL ? a.outer->core : e->spare;
-  if (a.root == NULL || (a.outer != NULL && core_savepoint(c) < 0) ||
-      (c == NULL && (c = core_new()) == NULL)) {
+  core *c = a.outer != NULL ? a.outer->core : take_core(e);
+  if (a.root == NULL || c == NULL || (a.outer != NULL && core_savepoint(c) < 0)) {
     theus_error err = {0};
     theus_action next;
     if (a.handle != 0)
-      (void)e->api->tx_finish(a.handle, THEUS_UNSTARTED, NULL, 0, &next, &err); // drops, cannot fail
+      (void)e->api->tx_finish(a.handle, THEUS_UNSTARTED, NULL, 0, NULL, &next, &err); // cannot fail
     e->api->error_release(&err);
+    if (a.outer == NULL && c != NULL)
+      put_core(e, c);
     goto unstarted;
-  }
-  if (a.outer == NULL) {
-    e->spare = NULL;
-    c->writes = writes;
-    writes = NULL;
   }
   s->st = st;
   s->module = Py_NewRef(st->module);
@@ -217,10 +281,27 @@ scope *scope_begin(engine *e, process *p) {
   s->twins = NULL;
   s->models = NULL;
   s->n_lent = 0;
-  e->current = s;
-  e->owner = PyThread_get_thread_ident();
+  s->task = s->token = NULL;
+  s->enclosing = NULL;
+  c->innermost = s;
+  if (a.outer == NULL) {
+    c->writes = writes;
+    writes = NULL;
+    c->engine = e;
+    c->proc = p;
+    c->task = how.task;
+    c->owner = how.task ? 0 : PyThread_get_thread_ident();
+    c->reader = a.reader;
+    c->seen = e->version;
+    c->now = &e->clock;
+    link_core(e, c);
+  }
   PyObject_GC_Track((PyObject *)s);
   Py_XDECREF(writes);
+  if (how.task && enter_task(s) < 0) {
+    scope_abandon(s);
+    Py_CLEAR(s);
+  }
   return s;
 unstarted:
   Py_XDECREF(writes);
@@ -233,6 +314,8 @@ PyObject *scope_context(scope *s) {
   node *n = core_node(s->core, s->engine->ctx, KIND_OBJECT);
   return n == NULL ? NULL : view_new(s, n, s->root, NULL, NULL, 0, 0, false);
 }
+
+// ---- end ------------------------------------------------------------------------------------------
 
 static void forget_layers(scope *s) {
   heavy_forget(s);
@@ -254,33 +337,37 @@ static void retire(scope *s) {
     view_detach(s->views);
 }
 
-// The scope no longer is in charge. Its core goes back to the engine or stays with the outer scope.
-// What the run held is let go last: destructors may begin transactions of their own.
+// The scope is over. Its core goes back to the engine or stays with the outer scope. What the run held
+// is let go last: destructors may begin transactions of their own.
 static void leave(scope *s) {
   engine *e = s->engine;
   scope *outer = s->outer;
   core *c = s->core;
-  PyObject *dying[] = {s->local, s->log, (PyObject *)s->proc, (PyObject *)e};
-  s->local = s->log = NULL;
+  PyObject *dying[] = {s->local, s->log, s->task, (PyObject *)s->enclosing, (PyObject *)s->proc,
+                       (PyObject *)e};
+  leave_task(s);
+  s->local = s->log = s->task = NULL;
+  s->enclosing = NULL;
   s->engine = NULL;
   s->proc = NULL;
   s->outer = NULL;
   s->core = NULL;
-  e->current = outer;
+  c->innermost = outer;
   if (outer != NULL) {
     core_exit(c);
-  } else if (c->busy > 1) { // ended by user code inside an operation: that one frees the core
-    c->orphan = true;
-    c->busy--;
-    wake_waiters(e);
   } else {
-    wake_waiters(e);
-    core_clear(c);
-    c->busy = 0;
-    if (e->spare == NULL)
-      e->spare = c;
-    else
-      core_free(c);
+    unlink_core(e, c);
+    c->engine = NULL;
+    c->proc = NULL;
+    turn_wake(e);
+    if (c->busy > 1) { // ended by user code inside an operation: that one frees the core
+      c->orphan = true;
+      c->busy--;
+    } else {
+      core_clear(c);
+      c->busy = 0;
+      put_core(e, c);
+    }
   }
   forget_layers(s);
   if (outer != NULL && outer->doomed)
@@ -295,106 +382,6 @@ static void drop(scope *s) {
     core_rollback(s->core);
 }
 
-// Tells listeners about a commit that is visible. Their errors are reported, never raised: the
-// commit stands.
-static void announce(engine *e, uint64_t version, PyObject *name, PyObject *writes) {
-  if (PyList_GET_SIZE(writes) == 0) // only signals are listened for, and it has none
-    return;
-  PyObject *commit = commit_new(e->st, version, name, writes);
-  PyObject *listeners = commit == NULL ? NULL : PySequence_Tuple(e->listeners);
-  for (Py_ssize_t i = 0; listeners != NULL && i < PyTuple_GET_SIZE(listeners); i++) {
-    PyObject *listener = PyTuple_GET_ITEM(listeners, i);
-    PyObject *result = PyObject_CallOneArg(listener, commit);
-    if (result == NULL)
-      PyErr_WriteUnraisable(listener);
-    Py_XDECREF(result);
-  }
-  if (listeners == NULL)
-    PyErr_WriteUnraisable((PyObject *)e);
-  Py_XDECREF(listeners);
-  Py_XDECREF(commit);
-}
-
-// Carries out COMMIT or APPLY. 0, or -1 with the error that stopped it and everything undone.
-// *before is released by the caller, once the scope is no longer in charge.
-static int publish(scope *s, theus_action *next, journal **before) {
-  engine *e = s->engine;
-  int failed = apply_all(s->core, e, before);
-  PyObject *error = failed ? errors_take() : NULL;
-  theus_error err = {0};
-  theus_status status = THEUS_OK;
-  uint64_t version = next->version;
-  if (next->kind == THEUS_APPLY)
-    status = e->api->tx_applied(s->handle, !failed, next, &err);
-  else if (failed)
-    status = e->api->tx_retract(e->handle, version, &err);
-  if (error != NULL) {
-    e->api->error_release(&err);
-    errors_put(error);
-    return -1;
-  }
-  if (status != THEUS_OK) {
-    engine_raise(e, status, &err);
-    return -1;
-  }
-  e->version = version;
-  return 0;
-}
-
-// Appends the notes of an error to the text about it, a line each. Steals text; new, or NULL.
-static PyObject *with_notes(PyObject *text, PyObject *error) {
-  PyObject *notes = PyObject_GetAttrString(error, "__notes__");
-  PyErr_Clear(); // most errors have none
-  for (Py_ssize_t i = 0; notes != NULL && PyList_Check(notes) && i < PyList_GET_SIZE(notes); i++) {
-    PyObject *note = PyList_GET_ITEM(notes, i);
-    PyObject *more = PyUnicode_Check(note) ? PyUnicode_FromFormat("%U\n  note:          %U", text, note)
-                                           : Py_NewRef(text);
-    Py_SETREF(text, more);
-    if (text == NULL)
-      break;
-  }
-  Py_XDECREF(notes);
-  return text;
-}
-
-// The kernel's last word on a run that raised: unchanged, or as an undeclared error. Steals cause;
-// new: the error to raise.
-static PyObject *surface(engine *e, PyObject *name, uint32_t how, PyObject *cause) {
-  if (how != THEUS_RAISE_WRAPPED)
-    return cause;
-  PyObject *type = errors_class(e->st, "ContractViolationError");
-  PyObject *text = type == NULL ? NULL : PyObject_Str(cause);
-  if (text == NULL && type != NULL) {
-    PyErr_Clear(); // an exception that cannot be printed is still reported by its type
-    text = PyUnicode_FromString("<no text>");
-  }
-  PyObject *message = text == NULL ? NULL
-                                   : PyUnicode_FromFormat("Undeclared Error Violation: Caught %s%s%U",
-                                                          Py_TYPE(cause)->tp_name,
-                                                          PyUnicode_GET_LENGTH(text) ? ": " : "", text);
-  if (message != NULL)
-    message = with_notes(message, cause);
-  PyObject *args = message == NULL ? NULL : PyTuple_Pack(1, message);
-  PyObject *hint = args == NULL ? NULL
-                                : PyUnicode_FromFormat("add %s to the errors of @process, or "
-                                                       "handle it in process '%U'",
-                                                       Py_TYPE(cause)->tp_name, name);
-  PyObject *kwargs = hint == NULL ? NULL : Py_BuildValue("{sOsO}", "process", name, "hint", hint);
-  PyObject *error = kwargs == NULL ? NULL : PyObject_Call(type, args, kwargs);
-  if (error != NULL) {
-    PyException_SetCause(error, Py_NewRef(cause));
-    PyException_SetContext(error, Py_NewRef(cause));
-  }
-  Py_XDECREF(kwargs);
-  Py_XDECREF(hint);
-  Py_XDECREF(args);
-  Py_XDECREF(message);
-  Py_XDECREF(text);
-  Py_XDECREF(type);
-  Py_DECREF(cause);
-  return error == NULL ? errors_take() : error;
-}
-
 // Ends the kernel's transaction after a failure of our own.
 static void give_up(scope *s, theus_outcome outcome) {
   theus_action next;
@@ -403,7 +390,7 @@ static void give_up(scope *s, theus_outcome outcome) {
   if (s->handle == 0) {
     // leased: the kernel never heard of this run
   } else if (engine_usable(e) == 0) {
-    (void)e->api->tx_finish(s->handle, outcome, NULL, 0, &next, &err); // dropping cannot fail
+    (void)e->api->tx_finish(s->handle, outcome, NULL, 0, NULL, &next, &err); // dropping cannot fail
     e->api->error_release(&err);
   } else {
     PyErr_Clear(); // closed or forked: the kernel has forgotten the transaction already
@@ -411,90 +398,139 @@ static void give_up(scope *s, theus_outcome outcome) {
   drop(s);
 }
 
-// Tells the kernel how the run ended and what it wrote, in one crossing; none if it is leased,
-// returned and wrote nothing.
-static theus_status tell(scope *s, theus_outcome outcome, theus_action *next, theus_error *err) {
+// Tells the kernel how the run ended, what it wrote and what it read, in one crossing; none if it is
+// leased and wrote nothing, or lost.
+static theus_status tell(scope *s, theus_outcome outcome, bool hasty, theus_action *next,
+                         theus_error *err) {
   engine *e = s->engine;
-  const theus_record *log = s->core->log + s->mark;
-  size_t n = s->core->n_log - s->mark;
-  if (s->handle != 0)
-    return e->api->tx_finish(s->handle, outcome, log, n, next, err);
-  if (outcome == THEUS_RETURNED && n == 0) {
-    next->kind = THEUS_DONE;
+  core *c = s->core;
+  const theus_record *log = c->log + s->mark;
+  size_t n = c->n_log - s->mark;
+  theus_reads reads;
+  if (s->handle == 0 && ((outcome == THEUS_RETURNED && n == 0) || c->lost)) {
+    next->kind = outcome == THEUS_RETURNED ? THEUS_DONE : THEUS_DROP;
     return THEUS_OK;
   }
-  theus_status status = e->api->tx_report(e->handle, s->proc->id, outcome, log, n, next, err);
+  reads_of(c, &reads);
+  reads.hasty = hasty;
+  if (s->handle != 0)
+    return e->api->tx_finish(s->handle, outcome, log, n, &reads, next, err);
+  theus_status status = e->api->tx_report(e->handle, s->proc->id, outcome, log, n, &reads, next, err);
   if (status == THEUS_OK && next->kind == THEUS_APPLY)
     s->handle = next->tx;
   return status;
 }
 
+// The same, as often as it takes: while somebody has priority, or a commit is carried out, nobody else
+// commits. 0 and *status; -1 with an exception: nothing was told.
+static int tell_in_turn(scope *s, theus_outcome outcome, theus_action *next, theus_status *status,
+                        theus_error *err) {
+  engine *e = s->engine;
+  bool hasty = false;
+  for (patience waited = {0};;) {
+    if (engine_usable(e) < 0)
+      return -1;
+    bool free = e->clock != APPLYING || s->outer != NULL || outcome != THEUS_RETURNED;
+    if (free)
+      *status = tell(s, outcome, hasty, next, err);
+    if (free && (*status != THEUS_OK || next->kind != THEUS_WAIT))
+      return 0;
+    if (e->clock != APPLYING && !hasty && (hasty = turn_in_loop(e->st)))
+      continue;
+    if (turn_wait(e, &waited, s->name) < 0)
+      return -1;
+  }
+}
+
+// A run that returned has passed its gates: what it stored holds no views, its rules are content.
+// Replaces the result, or clears it with an exception set.
+static void leave_well(scope *s, PyObject **result) {
+  engine *e = s->engine;
+  core *c = s->core;
+  forget_layers(s); // ours: they must not count as views that survived
+  if (c->live_views > 0)
+    Py_SETREF(*result, plain(e->st, *result));
+  if (*result != NULL && s->views != NULL && apply_settle(c, e->st) < 0)
+    Py_CLEAR(*result);
+  if (*result != NULL && s->proc != NULL && audit_concerns(e, s->proc, THEUS_GATE_OUTPUT) &&
+      audit_gate(s, THEUS_GATE_OUTPUT, NULL, NULL) < 0)
+    Py_CLEAR(*result);
+}
+
 PyObject *scope_finish(scope *s, PyObject *result, theus_outcome outcome) {
   engine *e = (engine *)Py_NewRef((PyObject *)s->engine);
   core *c = s->core;
-  PyObject *name = Py_NewRef(s->name), *writes = NULL;
+  PyObject *name = Py_NewRef(s->name);
   PyObject *error = result == NULL ? errors_take() : NULL;
   theus_action next = {0};
   theus_error err = {0};
-  uint64_t announced = 0;
   journal *before = NULL;
+  bool outermost = s->outer == NULL;
   s->ending = true;
-  while (e->current != s) // edit blocks that were opened inside and never left
-    scope_abandon(e->current);
-  if (result != NULL) // ours: they must not count as views that survived
-    forget_layers(s);
-  if (result != NULL && c->live_views > 0)
-    Py_SETREF(result, plain(e->st, result));
-  if (result != NULL && s->views != NULL && apply_settle(c, e->st) < 0)
-    Py_CLEAR(result);
-  if (result != NULL && s->proc != NULL && audit_concerns(e, s->proc, THEUS_GATE_OUTPUT) &&
-      audit_gate(s, THEUS_GATE_OUTPUT, NULL, NULL) < 0)
+  while (c->innermost != s) // edit blocks that were opened inside and never left
+    scope_abandon(c->innermost);
+  if (result != NULL && !c->lost)
+    leave_well(s, &result);
+  if (result != NULL && c->lost && core_catch_up(c) < 0) // the process let that exception not pass
     Py_CLEAR(result);
   if (result == NULL && outcome == THEUS_RETURNED)
     outcome = THEUS_REFUSED; // what it returned or stored cannot leave the run
   if (result == NULL && error == NULL)
     error = errors_take();
+  if (c->lost) {
+    outcome = THEUS_INTERRUPTED; // whatever the process made of it
+    if (outermost)
+      Py_CLEAR(error);
+  }
   retire(s);
   theus_status status = THEUS_CLOSED;
-  if (engine_usable(e) == 0)
-    status = tell(s, outcome, &next, &err);
+  int told = tell_in_turn(s, outcome, &next, &status, &err);
   if (error != NULL)
     PyErr_Clear(); // closed or forked meanwhile: the process' own error says more
-  else if (status != THEUS_OK && !PyErr_Occurred())
+  else if (told == 0 && status != THEUS_OK)
     engine_raise(e, status, &err);
-  bool failed = status != THEUS_OK;
-  if (failed) {
-    e->leases++;
+  bool failed = told < 0 || status != THEUS_OK, again = false;
+  if (failed && error == NULL)
+    error = errors_take();
+  if (told < 0) {
+    give_up(s, THEUS_INTERRUPTED);
+  } else if (failed) {
+    e->leases += status != THEUS_CONFLICT;
     e->api->error_release(&err);
     drop(s);
   } else if (next.kind == THEUS_COMMIT || next.kind == THEUS_APPLY) {
     failed = publish(s, &next, &before) < 0;
-    if (!failed && c->writes != NULL) {
-      announced = e->version;
-      writes = Py_NewRef(c->writes);
-    }
+    if (!failed && c->writes != NULL)
+      publish_file(e, e->version, name, c->writes);
   } else if (next.kind == THEUS_KEEP) {
     failed = core_keep(c) < 0;
     if (failed)
       drop(s);
-  } else if (next.kind == THEUS_DROP) {
+  } else if (next.kind == THEUS_DROP || next.kind == THEUS_AGAIN) {
+    again = next.kind == THEUS_AGAIN;
     drop(s);
   }
   if (failed && error == NULL)
     error = errors_take();
+  if (c->lost && outermost && !failed) {
+    again = c->verdict == NULL;
+    error = Py_XNewRef(c->verdict);
+    next.raise = THEUS_RAISE_AS_IS;
+  }
   leave(s);
   apply_forget(before);
-  if (error != NULL && status == THEUS_OK && next.kind == THEUS_DROP)
-    error = surface(e, name, next.raise, error);
+  if (again) {
+    Py_CLEAR(error);
+    Py_CLEAR(result);
+  } else if (error != NULL && told == 0 && status == THEUS_OK && next.kind == THEUS_DROP)
+    error = publish_error(e, name, next.raise, error);
   if (e->unheard)
     audit_tell(e);
-  if (announced != 0)
-    announce(e, announced, name, writes);
+  publish_announce(e);
   if (error != NULL) {
     Py_CLEAR(result);
     errors_put(error);
   }
-  Py_XDECREF(writes);
   Py_DECREF(name);
   Py_DECREF((PyObject *)e);
   return result;
@@ -503,7 +539,7 @@ PyObject *scope_finish(scope *s, PyObject *result, theus_outcome outcome) {
 void scope_abandon(scope *s) {
   if (s->engine == NULL || s->ending)
     return;
-  if (s->engine->current != s) { // something runs inside it: that goes first
+  if (s->core->innermost != s) { // something runs inside it: that goes first
     s->doomed = true;
     return;
   }
@@ -526,6 +562,9 @@ static int scope_traverse(PyObject *op, visitproc visit, void *arg) {
   Py_VISIT(s->engine);
   Py_VISIT(s->proc);
   Py_VISIT(s->outer);
+  Py_VISIT(s->task);
+  Py_VISIT(s->token);
+  Py_VISIT(s->enclosing);
   for (size_t i = 0; i < Py_ARRAY_LENGTH(s->layers); i++)
     Py_VISIT(s->layers[i].view);
   for (unsigned i = 0; i < s->n_lent && i < MAX_LENT; i++) {

@@ -63,12 +63,12 @@ static int change(view *v, PyObject *given, int direction) {
 // ---- reading --------------------------------------------------------------------------------------
 
 static Py_ssize_t set_length(PyObject *op) {
-  return view_readable((view *)op) < 0 ? -1 : set_len(((view *)op)->node);
+  return view_sized((view *)op) < 0 ? -1 : set_len(((view *)op)->node);
 }
 
 static int set_has(PyObject *op, PyObject *given) {
   view *v = (view *)op;
-  PyObject *element = view_readable(v) < 0 ? NULL : unwrap_key(v, given);
+  PyObject *element = view_open(v) < 0 ? NULL : unwrap_key(v, given);
   int there = element == NULL ? -1 : set_contains(v->scope->core, v->node, element);
   Py_XDECREF(element);
   return there;

@@ -313,21 +313,35 @@ void *view_deny(view *v, uint32_t tried, uint8_t segment, PyObject *key, Py_ssiz
   return NULL;
 }
 
-static int allowed(view *v, uint8_t right, uint32_t tried, const char *detail) {
+// key: what is read, 0 for nothing yet.
+static int allowed(view *v, uint8_t right, uint32_t tried, const char *detail, uint64_t key) {
   if (v->node == NULL) {
     errors_stale(v);
     return -1;
   }
-  if (v->shape->bits & right)
-    return 0;
-  view_deny(v, tried, 0, NULL, 0, detail);
-  return -1;
+  if (!(v->shape->bits & right)) {
+    view_deny(v, tried, 0, NULL, 0, detail);
+    return -1;
+  }
+  core *c = v->scope->core;
+  if ((key == 0 ? core_fresh(c) : core_read(c, v->node, key)) < 0)
+    return -1;
+  VIEW_CHECK_INT(v); // it may have waited
+  return 0;
 }
 
-int view_readable(view *v) { return allowed(v, THEUS_MAY_READ, THEUS_TRY_ITERATE, ""); }
+int view_readable(view *v) {
+  return allowed(v, THEUS_MAY_READ, THEUS_TRY_ITERATE, "", THEUS_WHOLE_KEY);
+}
+
+int view_open(view *v) { return allowed(v, THEUS_MAY_READ, THEUS_TRY_ITERATE, "", 0); }
+
+int view_sized(view *v) {
+  return allowed(v, THEUS_MAY_READ, THEUS_TRY_ITERATE, "", THEUS_SIZE_KEY);
+}
 
 int view_writable(view *v, const char *frozen) {
-  return allowed(v, THEUS_MAY_WRITE, THEUS_TRY_MUTATE, frozen);
+  return allowed(v, THEUS_MAY_WRITE, THEUS_TRY_MUTATE, frozen, 0);
 }
 
 PyObject *view_path(view *v, uint8_t segment, PyObject *key, Py_ssize_t index) {
@@ -360,6 +374,31 @@ PyObject *view_path(view *v, uint8_t segment, PyObject *key, Py_ssize_t index) {
   return text;
 }
 
+// What of its object a write changes. Whatever shifts or sorts elements changes all.
+static uint64_t changed(const view *v, uint16_t op, uint8_t segment, PyObject *key, Py_ssize_t index) {
+  if (segment == 0)
+    return THEUS_ANY_KEY;
+  switch ((kind)v->node->kind) {
+  case KIND_LIST:
+    if (key != NULL)
+      break; // an attribute of an instance of a subclass
+    return op == THEUS_OP_SET_ITEM || op == THEUS_OP_APPEND ||
+                   (op == THEUS_OP_POP && index == list_len(v->node))
+               ? key_of_index(index)
+               : THEUS_ANY_KEY;
+  case KIND_DICT:
+  case KIND_SET:
+    if (segment != THEUS_ATTR)
+      return key_of_item(key);
+    break;
+  case KIND_OBJECT:
+    break;
+  default:
+    return THEUS_ANY_KEY;
+  }
+  return segment == THEUS_ATTR ? key_of_name(key) : THEUS_ANY_KEY;
+}
+
 int view_log(view *v, shape *s, uint16_t op, uint8_t segment, PyObject *key, Py_ssize_t index,
              PyObject *value, PyObject *old) {
   VIEW_CHECK_INT(v); // the write itself may have run user code
@@ -381,7 +420,7 @@ int view_log(view *v, shape *s, uint16_t op, uint8_t segment, PyObject *key, Py_
     goto done;
   }
   core *c = v->scope->core;
-  if (core_record(v, s, v->node, op, flags, nbytes) < 0)
+  if (core_record(v, s, v->node, op, flags, changed(v, op, segment, key, index), nbytes) < 0)
     goto done;
   if (STATE(v)->has_models && !heavy && models_note(v) < 0)
     goto done;

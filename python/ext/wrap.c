@@ -126,6 +126,9 @@ static PyObject *wrap_array(view *parent, shape *s, PyObject *array, PyObject *k
   if (objects != 0)
     return NULL;
   VIEW_CHECK(parent);
+  if (core_fresh(sc->core) < 0 || core_note_object(sc->core, array, THEUS_WHOLE_KEY) < 0)
+    return NULL;
+  VIEW_CHECK(parent); // it may have waited
   if (!(s->bits & THEUS_MAY_WRITE))
     return copied ? memory_copy(kind_how(sc->st, array), array) : ndarray_read_only(sc->st, array);
   node *n = core_node(sc->core, array, copied ? KIND_COPIED : KIND_ARRAY);

@@ -55,7 +55,9 @@ CODES = {
     "THEUS-G001": "ConfigError",
     "THEUS-G002": "ScanError",
 }
-KINDS: list[Any] = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+KINDS: list[Any] = [
+    kind for name, kind in vars(errors).items() if isinstance(kind, type) and name[0] != "_"
+]
 PAGES = Path(__file__).parents[2] / "docs" / "errors"
 # Pages that show nothing, and why.
 UNSHOWN = {"THEUS-K001": "no way to cause it is known", "THEUS-K002": "must not fork"}

@@ -71,7 +71,7 @@ def test_every_error_is_exported() -> None:
     assert {kind.__name__ for kind in ERRORS} <= set(theus.__all__)
 
 
-ERRORS = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+ERRORS = [kind for name, kind in vars(errors).items() if isinstance(kind, type) and name[0] != "_"]
 FAULTS = [kind for kind in ERRORS if issubclass(kind, theus.TheusError)]
 
 

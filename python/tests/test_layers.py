@@ -25,7 +25,7 @@ C_STANDARD = {
 BEYOND = {
     "loader.c": {"dlfcn.h", "pthread.h"},
     "memory.c": {"errno.h", "sys/mman.h", "sys/stat.h", "unistd.h"},
-    "scope.c": {"pthread.h"},
+    "turn.c": {"pthread.h"},
 }
 
 

@@ -324,16 +324,16 @@ ctx.domain_ctx.n = 0
 engine = TheusEngine(ctx, strict_mode=True)
 inside, go = threading.Event(), threading.Event()
 
-@process([], ["domain"])
-def hold(ctx):
-    inside.set()
-    go.wait(60)
+def hold():
+    with engine.edit():
+        inside.set()
+        go.wait(60)
 
 @process([], ["domain"])
 def wait(ctx):
     ctx.domain.n = 1
 
-thread = threading.Thread(target=engine.run_process, args=("hold",))
+thread = threading.Thread(target=hold)
 thread.start()
 inside.wait(60)
 print("waiting", flush=True)
@@ -349,7 +349,7 @@ print(ctx.domain_ctx.n)
 
 
 def test_control_c_while_waiting_for_a_turn() -> None:
-    """A thread that waits for another transaction can be interrupted."""
+    """A thread that waits for an edit() block, which has priority, can be interrupted."""
     with subprocess.Popen(
         [sys.executable, "-c", WAITING],
         stdout=subprocess.PIPE,

@@ -175,7 +175,7 @@ class LockViolationError(TheusError):
 
 
 class TransactionConflictError(TheusError, RuntimeError):
-    """Another transaction stayed in charge for too long, or this one may not run again."""
+    """A transaction lost against a commit and may not run again, or waited for too long."""
 
     code = "THEUS-T001"
 
@@ -250,3 +250,10 @@ class ScanError(ExceptionGroup[Exception]):
 
     def __str__(self) -> str:
         return _titled(super().__str__(), self.code)
+
+
+class _RunAgain(BaseException):
+    """Raised inside a process that lost against a commit. It runs again: no caller sees this.
+
+    It is no Exception, so that a process which handles errors of its own does not handle this one.
+    """

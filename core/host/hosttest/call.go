@@ -139,7 +139,7 @@ func (c *call) change(s statement) *exception {
 	w := write{where: s.where, value: s.value, record: transaction.Record{
 		Op:     op,
 		Shape:  uint32(shape.ID),
-		Object: host.Ordinal(len(s.where)),
+		Object: host.Ref(len(s.where)),
 	}}
 	if shape.Zone == zone.Heavy {
 		w.record.Flags, w.record.Bytes = transaction.Heavy, 8
@@ -147,7 +147,7 @@ func (c *call) change(s statement) *exception {
 	} else if c.host.setters[s.where.String()] {
 		w.record.Flags = transaction.Foreign
 	}
-	w.record.Key = c.host.lend()
+	w.record.Key = host.Key(c.host.lend())
 	w.to(c.now)
 	c.log = append(c.log, w)
 	return nil

@@ -177,7 +177,7 @@ func (h *Host) run(name string, body []statement, outer *call) *exception {
 	if outer != nil {
 		around, c.now = outer.tx, outer.now
 	}
-	begun, err := h.engine.Begin(p.id, around)
+	begun, err := h.engine.Begin(p.id, around, transaction.Start{})
 	if err != nil {
 		return refusal(err)
 	}
@@ -186,7 +186,7 @@ func (h *Host) run(name string, body []statement, outer *call) *exception {
 	}
 	c.now, c.tx, c.root = c.now.clone(), begun.Tx, begun.Root
 	raised := c.body(body)
-	next, err := h.engine.Finish(c.tx, raised.outcome(p.errors), c.records())
+	next, err := h.engine.Finish(c.tx, raised.outcome(p.errors), c.records(), h.nothing())
 	if err != nil {
 		h.giveBack(c.log)
 		return refusal(err)
@@ -247,6 +247,11 @@ func (h *Host) apply(log []write) *exception {
 	return nil
 }
 
+// nothing is what was read since somebody else committed: nobody else is there.
+func (h *Host) nothing() *transaction.Reads {
+	return &transaction.Reads{Seen: h.engine.Version(), Oldest: transaction.Alone}
+}
+
 func (h *Host) lend() host.Ref {
 	h.lastRef++
 	h.lent[h.lastRef] = true
@@ -255,7 +260,7 @@ func (h *Host) lend() host.Ref {
 
 func (h *Host) giveBack(log []write) {
 	for _, w := range log {
-		delete(h.lent, w.record.Key)
+		delete(h.lent, host.Ref(w.record.Key))
 	}
 }
 
