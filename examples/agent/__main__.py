@@ -8,14 +8,17 @@ from pathlib import Path
 from tqdm import tqdm
 
 from theus import TheusEngine
+from theus.interfaces import IEngine
+from theus.orchestrator import Completion, WorkflowManager
 
 from .context import ENVIRONMENT, Config, System, new_system
 from .exam import evaluate
 from .mishaps import WRITTEN, crash, peek, provoke
-from .processes import act, begin, finish, learn, perceive
-from .report import MILESTONES, comparison, curve, milestone, traces
+from .processes import act, begin, finish, learn, perceive, plan, rest
+from .report import MILESTONES, comparison, curve, milestone, moves, traces
 
 GOAL = 7.0  # mean return of a driver who knows the town; the best possible is about 8
+MACHINE = Path(__file__).with_name("agent.yaml")
 
 
 def main() -> int:
@@ -29,21 +32,26 @@ def main() -> int:
 
     config = Config(episodes=args.episodes)
     system = new_system(config)
-    engine = TheusEngine(system, strict_mode=True)
-    for step in (begin, act, perceive, learn, finish, evaluate, crash, peek):
+    engine = TheusEngine(system, strict_mode=True, max_ops=1_000_000)
+    for step in (begin, act, perceive, learn, finish, plan, rest, evaluate, crash, peek):
         engine.register_process(step.__name__, step)
+    manager = WorkflowManager(engine)
+    manager.load_workflow(MACHINE)
 
     print(f"Q-learning on {ENVIRONMENT}: {config.episodes} episodes, every step a strict process\n")
     chance = engine.execute_process("evaluate", policy="random")
     started = time.perf_counter()
-    train(engine, system)
+    train(manager, system)
     taken = time.perf_counter() - started
-    learned = engine.execute_process("evaluate", policy="greedy")
+    learned = system.domain_ctx.exams[-1]
 
     print(f"\nBefore and after, on {len(config.exam)} episodes that training never saw:\n")
     print(comparison(chance, learned, len(config.exam)))
+    print(f"\nThe state machine of {MACHINE.name} made these moves:\n")
+    print(moves(manager.fsm.history))
     curve(system.domain_ctx, chance, config.episodes // 2, args.picture)
     print(f"\n{engine.version:,} commits in {taken:.1f} s; learning curve: {args.picture}")
+    engine.close()
     if chance.mean < GOAL <= learned.mean:
         print(f"Reached: {learned.mean:.2f} is above the goal of {GOAL:.2f}.")
         return 0
@@ -51,27 +59,28 @@ def main() -> int:
     return 1
 
 
-def train(engine: TheusEngine, system: System) -> None:
-    """Drive the episodes. This loop holds no state of its own: it asks the context."""
-    domain, config, run = system.domain_ctx, system.global_ctx, engine.execute_process
+def train(manager: WorkflowManager, system: System) -> None:
+    """Hand events to the machine until it is done. What is trained, and when, it says."""
+    domain, machine, bus = system.domain_ctx, manager.fsm, manager.bus
     print(MILESTONES)
-    with tqdm(total=config.episodes, unit=" episodes", disable=None) as bar:
-        while domain.episode < config.episodes:
-            run("begin")
-            while not domain.done:
-                run("act")
-                run("perceive")
-                run("learn")
-            run("finish")
-            bar.update()
-            if domain.episode % max(1, config.episodes // 10) == 0:
-                tqdm.write(milestone(domain, run("evaluate", policy="greedy")))
-            if domain.episode == config.episodes // 2:
-                tqdm.write(misbehave(engine))
+    bus.emit("CMD_TRAIN")
+    with tqdm(total=system.global_ctx.episodes, unit=" episodes", disable=None) as bar:
+        while machine.current_state not in ("DONE", "FAILED"):
+            event = bus.get(timeout=0.1)
+            bar.update(domain.episode - bar.n)
+            if isinstance(event, Completion) and event == "EVT_CHAIN_DONE":
+                if event.state == "EVALUATE":
+                    tqdm.write(milestone(domain, domain.exams[-1]))
+                elif event.state == "PAUSE":
+                    tqdm.write(misbehave(manager.engine))
+                    bus.emit("CMD_RESUME")
+            manager.process_signal(event)
+    if machine.current_state == "FAILED":
+        raise RuntimeError("training failed; the log says why")
 
 
-def misbehave(engine: TheusEngine) -> str:
-    """Half way: a process that crashes and one that pries; training goes on as if neither had."""
+def misbehave(engine: IEngine) -> str:
+    """In the pause one process crashes and one pries; training goes on as if neither had."""
     crashed, fields = provoke(engine, "crash")
     denied, _ = provoke(engine, "peek")
     return (

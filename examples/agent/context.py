@@ -58,10 +58,13 @@ class Agent(BaseDomainContext):
     terminated: bool = False  # the passenger is home
     done: bool = False  # that, or the time is up
     episode: int = 0
+    lesson_end: int = 0  # the episode at which the next exam is due
     epsilon: float = 1.0
     earned: float = 0.0  # in this episode
     returns: list[float] = field(default_factory=list)  # one per episode
     exams: list[Exam] = field(default_factory=list)
+    pauses: int = 0
+    cmd_pause: bool = False  # a signal: the state machine hears of it, no process reads it
 
 
 @dataclass

@@ -4,7 +4,8 @@ import hashlib
 import pickle
 from dataclasses import fields
 
-from theus import ContractViolationError, TheusEngine, process
+from theus import ContractViolationError, process
+from theus.interfaces import IEngine
 
 from .context import System
 
@@ -28,7 +29,7 @@ def peek(ctx: System) -> None:
     print("the exam will be", ctx.global_ctx.exam)
 
 
-def provoke(engine: TheusEngine, name: str) -> tuple[str, dict[str, tuple[str, str]]]:
+def provoke(engine: IEngine, name: str) -> tuple[str, dict[str, tuple[str, str]]]:
     """Run a process that must fail and leave no trace, or the demo ends here.
 
     Returns what the kernel said, and the digest of each field before and after.

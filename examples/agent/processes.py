@@ -1,5 +1,7 @@
 """What the agent does, one process per step: begin, then act, perceive, learn until done, finish.
 
+agent.yaml says in which order. Around the lessons stand plan, which sets the next exam, and rest.
+
 A contract says all that its process can touch; the kernel refuses the rest. So these are facts,
 not habits: act cannot learn, learn cannot move the taxi, and no one can change the rules.
 """
@@ -89,8 +91,31 @@ def learn(ctx: System) -> None:
     q[cell] += ctx.global_ctx.alpha * (domain.reward + future - q[cell])
 
 
-@process(inputs=["domain_ctx.earned"], outputs=["domain_ctx.returns", "domain_ctx.episode"])
+@process(
+    inputs=["domain_ctx.earned", "global_ctx.episodes"],
+    outputs=["domain_ctx.returns", "domain_ctx.episode", "domain_ctx.cmd_pause"],
+)
 def finish(ctx: System) -> None:
-    """Book the episode."""
-    ctx.domain_ctx.returns.append(ctx.domain_ctx.earned)
-    ctx.domain_ctx.episode += 1
+    """Book the episode; half way, ask for a pause."""
+    domain = ctx.domain_ctx
+    domain.returns.append(domain.earned)
+    domain.episode += 1
+    if domain.episode == ctx.global_ctx.episodes // 2:
+        domain.cmd_pause = True
+
+
+@process(inputs=["global_ctx.episodes", "domain_ctx.episode"], outputs=["domain_ctx.lesson_end"])
+def plan(ctx: System) -> None:
+    """Set the next exam: ten of them in all, and one half way."""
+    episode, episodes = ctx.domain_ctx.episode, ctx.global_ctx.episodes
+    length = max(1, episodes // 10)
+    ends = [(episode // length + 1) * length, episodes]
+    if episode < episodes // 2:
+        ends.append(episodes // 2)
+    ctx.domain_ctx.lesson_end = min(ends)
+
+
+@process(inputs=[], outputs=["domain_ctx.pauses"])
+def rest(ctx: System) -> None:
+    """Do nothing but say so."""
+    ctx.domain_ctx.pauses += 1

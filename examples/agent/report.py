@@ -1,10 +1,13 @@
 """What the demo shows: lines, tables, and the learning curve as a picture."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+
+from theus.orchestrator import Transition
 
 from .context import Agent, Exam
 
@@ -41,6 +44,15 @@ def traces(fields: Mapping[str, tuple[str, str]], written: list[str]) -> str:
     rest = [pair for name, pair in fields.items() if name not in written]
     same = sum(before == after for before, after in rest)
     return "\n".join([*lines, f"  and the other fields: {same} of {len(rest)} the same"])
+
+
+def moves(history: Sequence[Transition]) -> str:
+    """Which way the machine went how often, in the order of the first time."""
+    ways = Counter((move.source, move.event, move.target) for move in history)
+    return "\n".join(
+        f"  {source:>8} --{event:-<15}> {target:<8} {count:4}x"
+        for (source, event, target), count in ways.items()
+    )
 
 
 def curve(agent: Agent, chance: Exam, crash_at: int, path: Path) -> None:

@@ -51,7 +51,7 @@ def test_agent(tmp_path: Path) -> None:
     done = train(tmp_path / "curve.png", "--episodes", 200)
     assert "disk full, with episode=-1, epsilon=99.0, returns[-1]=12345.0" in done.stdout
     assert done.stdout.count("   same\n") == 3
-    assert "  and the other fields: 19 of 19 the same\n" in done.stdout
+    assert "  and the other fields: 22 of 22 the same\n" in done.stdout
     assert "    Illegal Read: 'global_ctx.exam' by process 'peek' [THEUS-A001]\n" in done.stdout
     assert done.returncode == 1
     assert done.stderr.startswith("NOT reached: ")

@@ -1,5 +1,6 @@
 """State machines: what a definition may say, how they move, what runs, how they end."""
 
+import asyncio
 import json
 import logging
 import re
@@ -81,7 +82,7 @@ class Plant:
 
 
 @pytest.fixture
-def plant() -> Iterator[Plant]:
+def plant(caplog: pytest.LogCaptureFixture) -> Iterator[Plant]:
     """A plant whose engine is closed after the test, with nothing left running."""
     before = set(threading.enumerate())
     made = Plant("open_valve", "soak", "close_valve", "notify")
@@ -91,6 +92,8 @@ def plant() -> Iterator[Plant]:
     for manager in made.managers:
         manager.close(timeout=LONG)
     made.engine.close()
+    made.failing.clear()  # errors keep the frames they went through, and with them runs of Flux
+    caplog.get_records("call").clear()
     left = {each for each in set(threading.enumerate()) - before if each.name.startswith("theus-")}
     assert left == set()
 
@@ -608,6 +611,151 @@ def test_one_loop_at_a_time(plant: Plant) -> None:
     with pytest.raises(RuntimeError, match="closed"):
         manager.process_signal("CMD_WATER")
     manager.close()
+
+
+def test_a_loop_of_asyncio_goes_on(plant: Plant) -> None:
+    """C11: while a chain runs, a loop that hands it events goes on; it cannot be stopped by one."""
+    gate = plant.hold("open_valve")
+    manager = plant.manager(WATERING)
+
+    async def program() -> int:
+        with pytest.raises(RuntimeError, match="to_thread"):
+            manager.run_workflow("watering", None)
+        manager.process_signal("CMD_WATER")
+        beats = 0
+        while not plant.begun["open_valve"].is_set() or beats < 10:
+            beats += 1
+            await asyncio.sleep(0)
+        assert manager.bus.empty()
+        gate.set()
+        loop = asyncio.create_task(asyncio.to_thread(manager.run_workflow))
+        while manager.fsm.current_state != "DRY":
+            await asyncio.sleep(0.001)
+        manager.stop()
+        await loop
+        return beats
+
+    assert asyncio.run(program()) >= 10
+
+
+# ---- programs of Flux, and conditions -----------------------------------------------------------
+
+
+def flux_machine(**state: Any) -> dict[str, Any]:
+    """A machine that goes to BUSY, which is as given, and from there to DONE or FAILED."""
+    on = {"EVT_CHAIN_DONE": "DONE", "EVT_CHAIN_FAIL": "FAILED", "RESET": "IDLE"}
+    return {
+        "states": {
+            "IDLE": {"on": {"GO": "BUSY"}},
+            "BUSY": {"on": on, **state},
+            "DONE": {},
+            "FAILED": {},
+        }
+    }
+
+
+@process(inputs=[], outputs=["domain.balance"])
+def deposit(ctx: Any, amount: int = 1) -> None:
+    """Add to the balance."""
+    ctx.domain.balance += amount
+
+
+def test_an_entry_of_flux(plant: Plant) -> None:
+    """Law: an entry is one program of Flux, with loops, arguments and errors that it catches."""
+    plant.engine.register_process("deposit", deposit)
+    entry = [
+        "open_valve",
+        {"process": "deposit", "args": {"amount": 10}},
+        {"flux": "while", "condition": "domain.balance < 115", "do": ["deposit"]},
+        {"flux": "try", "do": ["soak"], "catch": {"ValueError": ["notify"]}},
+    ]
+    plant.failing["soak"] = ValueError("dry")
+    manager = plant.manager(flux_machine(entry=entry))
+    manager.process_signal("GO")
+    assert take(manager) == "EVT_CHAIN_DONE"
+    assert plant.engine.ctx.domain_ctx.balance == 115
+    assert plant.ran == ["open_valve", "soak", "notify"]
+
+
+def test_leaving_a_state_cancels_its_program(plant: Plant) -> None:
+    """W8: a program of Flux is cancelled when its state is left: no further step of it begins."""
+    gate = plant.hold("soak")
+    forever = {"flux": "while", "condition": "True", "do": ["open_valve", "soak"]}
+    entry = [{"flux": "try", "do": [forever], "finally": ["close_valve"]}]
+    manager = plant.manager(flux_machine(entry=entry))
+    manager.process_signal("GO")
+    assert plant.begun["soak"].wait(LONG)
+    manager.process_signal("RESET")
+    gate.set()
+    assert take(manager) == "EVT_CHAIN_FAIL"
+    assert plant.ran == ["open_valve", "soak", "close_valve"]
+    assert manager.fsm.current_state == "IDLE"
+
+
+def test_a_program_without_end_is_closed(plant: Plant) -> None:
+    """W8: closing an engine ends a program that would run for ever, and does not hang."""
+    forever = {"flux": "while", "condition": "True", "do": "soak"}
+    manager = plant.manager(flux_machine(entry=[forever]))
+    manager.process_signal("GO")
+    assert plant.begun["soak"].wait(LONG)
+    plant.engine.close()
+    assert take(manager) == "EVT_CHAIN_FAIL"
+
+
+def test_a_program_that_fails(plant: Plant, caplog: pytest.LogCaptureFixture) -> None:
+    """Law: what a program fails with ends the chain, unchanged; the log tells the step."""
+    plant.failing["soak"] = ValueError("dry")
+    manager = plant.manager(flux_machine(entry=[{"flux": "run", "steps": ["soak", "notify"]}]))
+    manager.process_signal("GO")
+    failed = take(manager)
+    assert failed == "EVT_CHAIN_FAIL"
+    assert failed.error is plant.failing["soak"]
+    assert "BUSY: a program of Flux failed" in caplog.text
+    assert "[0].steps[0]" in caplog.text
+    assert plant.ran == ["soak"]
+
+
+def test_guards(plant: Plant) -> None:
+    """Law: of the targets of an event the first counts whose condition holds now."""
+    machine = {
+        "states": {
+            "IDLE": {
+                "on": {
+                    "GO": [
+                        {"target": "POOR", "when": "domain.balance < 100"},
+                        {"target": "RICH", "when": "domain.balance > 1000 and global.most"},
+                    ],
+                }
+            },
+            "POOR": {},
+            "RICH": {},
+        }
+    }
+    manager = plant.manager(machine)
+    manager.process_signal("GO")
+    assert manager.fsm.current_state == "IDLE"
+    with plant.engine.edit() as ctx:
+        ctx.domain.balance = 5000
+    manager.process_signal("GO")
+    assert manager.fsm.current_state == "RICH"
+
+
+def test_a_guard_that_fails(plant: Plant, caplog: pytest.LogCaptureFixture) -> None:
+    """Law: an error of a condition is raised and moves nothing; the loop logs it and goes on."""
+    guarded = {"target": "BAD", "when": "domain.missing > 1"}
+    machine = {"states": {"IDLE": {"on": {"GO": guarded, "ON": "OK"}}, "BAD": {}, "OK": {}}}
+    manager = plant.manager(machine)
+    with pytest.raises(AttributeError):
+        manager.process_signal("GO")
+    assert manager.fsm.current_state == "IDLE"
+    assert manager.fsm.history == ()
+    thread = running(manager)
+    manager.bus.emit("GO")
+    manager.bus.emit("ON")
+    until(lambda: manager.fsm.current_state == "OK")
+    manager.stop()
+    thread.join(LONG)
+    assert "GO could not be decided" in caplog.text
 
 
 # ---- the end ------------------------------------------------------------------------------------

@@ -259,6 +259,11 @@ def test_signals_anywhere(world: World) -> None:
     events = world.heard()
     assert events == ["sig_ready", "sig_x", "sig_log"]
     assert [event.value for event in events] == [True, 5, ["line", "next"]]
+    assert [event.path for event in events] == [
+        "domain_ctx.units[1].sig_ready",
+        'domain_ctx.table["sig_x"]',
+        "domain_ctx.sig_log",
+    ]
     assert [event.way for event in events] == [
         ("domain_ctx", "units", (1,), "sig_ready"),
         ("domain_ctx", "table", ("sig_x",)),

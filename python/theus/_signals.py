@@ -23,19 +23,30 @@ class Signal(str):
 
     Attributes:
         value: what the field was set to.
-        path: where the field is, such as ``"domain_ctx.sig_stop"``.
         process: who wrote it.
         version: the commit that published it.
     """
 
-    __slots__ = ("owner", "path", "process", "value", "version", "way")
+    __slots__ = ("owner", "process", "value", "version", "way")
 
     value: Any
-    path: str
     process: str
     version: int
     owner: type
     way: Way
+
+    @property
+    def path(self) -> str:
+        """Where the field is."""
+        first, *rest = self.way
+        return f"{first}" + "".join(_spelled(step) for step in rest)
+
+
+def _spelled(step: str | tuple[Any]) -> str:
+    """A step as the kernel prints it."""
+    if isinstance(step, str):
+        return f".{step}"
+    return f'["{step[0]}"]' if isinstance(step[0], str) else f"[{step[0]!r}]"
 
 
 def signals_of(commit: _kernel.Commit) -> list[Signal]:
@@ -61,7 +72,6 @@ def _signal(
     signal = Signal(name)
     signal.value, signal.way, signal.owner = value, way, type(owner)
     signal.process, signal.version = commit.process, commit.version
-    signal.path = ".".join(str(step) for step in way)
     return signal
 
 

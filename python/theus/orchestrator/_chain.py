@@ -2,9 +2,14 @@
 
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from theus._machine import Step, Timer
+from theus.errors import FluxCancelledError
+from theus.interfaces import IEngine
+
+if TYPE_CHECKING:
+    from theus._flux import WorkflowRun
 
 DONE, FAIL = "EVT_CHAIN_DONE", "EVT_CHAIN_FAIL"
 
@@ -49,10 +54,14 @@ class Chain:
         self.ended = threading.Event()
         self._lock = threading.Lock()  # protects what follows
         self._next: list[Callable[[], None]] = []
+        self._program: WorkflowRun | None = None  # of Flux, that runs and may be cancelled
 
     def cancel(self) -> None:
         """Let no further step begin."""
         self.cancelled = True
+        program = self._program
+        if program is not None:
+            program.cancel()
 
     def afterwards(self, action: Callable[[], None]) -> None:
         """Call action when the chain has ended; at once if it has."""
@@ -73,13 +82,37 @@ class Chain:
             action()
         return True
 
-    def run(self, steps: Iterable[Step], perform: Callable[[Step], Any], certain: bool) -> bool:
-        """Run steps until one fails or the chain is cancelled, unless it is certain to go on."""
+    def run(self, engine: IEngine, steps: tuple[Step, ...], certain: bool) -> bool:
+        """Run steps until one fails; unless it is certain, until the chain is cancelled: False."""
+        if not all(isinstance(step, str) for step in steps):
+            return self._drive(engine, steps, certain)
         for step in steps:
             if self.cancelled and not certain:
                 return False
-            self.running = step if isinstance(step, str) else str(step.get("flux", step))
-            perform(step)
+            self.running = str(step)
+            engine.execute_process(self.running)
+        self.running = ""
+        return True
+
+    def _drive(self, engine: IEngine, steps: tuple[Step, ...], certain: bool) -> bool:
+        """Run a program of Flux."""
+        start = getattr(engine, "start_workflow", None)
+        if start is None:
+            raise TypeError(f"{type(engine).__name__} runs processes, not the steps {list(steps)}")
+        program: WorkflowRun = start(list(steps))
+        if not certain:
+            self._program = program
+            if self.cancelled:
+                program.cancel()
+        self.running = "a program of Flux"
+        try:
+            program.run()
+        except FluxCancelledError:
+            if not self.cancelled:
+                raise
+            return False
+        finally:
+            self._program = None
         self.running = ""
         return True
 

@@ -1,10 +1,11 @@
 """WorkflowManager: moves a state machine by the events of a bus, and runs what its states say."""
 
 import logging
+import sys
 import threading
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from theus import _kernel
 from theus._engine import TheusEngine
@@ -17,9 +18,6 @@ from theus.orchestrator._chain import DONE, FAIL, Alarms, Chain, Completion
 from theus.orchestrator.bus import SignalBus
 from theus.orchestrator.executor import ThreadExecutor
 from theus.orchestrator.fsm import StateMachine
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 __all__ = ["Completion", "WorkflowManager"]
 
@@ -155,8 +153,9 @@ class WorkflowManager(IOrchestrator):
             context: kept for older programs; processes get that of the engine.
 
         What a condition raises is logged, and the loop goes on. Raises RuntimeError if no machine
-        is loaded, or another thread runs this loop.
+        is loaded, if another thread runs this loop, or on the thread of an event loop.
         """
+        _refuse_in_event_loop()
         with self._lock:
             self._refuse_closed()
             name = workflow_name or self.fsm.name
@@ -323,8 +322,8 @@ class WorkflowManager(IOrchestrator):
         try:
             if signal is not None:
                 self._consume(signal)
-            chain.run(exits, self._perform, certain=True)
-            if chain.run(entry, self._perform, certain=False):
+            chain.run(self.engine, exits, certain=True)
+            if chain.run(self.engine, entry, certain=False):
                 outcome = DONE if entry else None
         except Exception as raised:
             error = raised
@@ -343,16 +342,6 @@ class WorkflowManager(IOrchestrator):
         with self._lock:
             self._chains.discard(chain)
         chain.end()
-
-    def _perform(self, step: Step) -> Any:
-        if isinstance(step, str):
-            return self.engine.execute_process(step)
-        run: Callable[[Step], Any] | None = getattr(self.engine, "execute_flux_step", None)
-        if run is None:
-            raise TypeError(
-                f"{type(self.engine).__name__} runs processes only, not the step {step!r}"
-            )
-        return run(step)
 
     # ---- signals -------------------------------------------------------------------------------
 
@@ -389,6 +378,15 @@ class WorkflowManager(IOrchestrator):
 
     def _draw(self) -> Picture:
         return self.fsm._draw()
+
+
+def _refuse_in_event_loop() -> None:
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is not None and asyncio._get_running_loop() is not None:
+        raise RuntimeError(
+            "run_workflow would stop the event loop of this thread; write"
+            " await asyncio.to_thread(manager.run_workflow), or hand events to process_signal"
+        )
 
 
 def _left(end: float | None) -> float | None:
