@@ -74,6 +74,7 @@ const (
 	_ = -(uint(guard.LayerGlobal) ^ C.THEUS_LAYER_GLOBAL)
 	_ = -(uint(guard.LayerDomain) ^ C.THEUS_LAYER_DOMAIN)
 	_ = -(uint(guard.ItemsVary) ^ C.THEUS_ITEMS_VARY)
+	_ = -(uint(guard.Learns) ^ C.THEUS_LEARNS)
 	_ = -(uint(guard.Read) ^ C.THEUS_TRY_READ)
 	_ = -(uint(guard.Write) ^ C.THEUS_TRY_WRITE)
 	_ = -(uint(guard.Delete) ^ C.THEUS_TRY_DELETE)

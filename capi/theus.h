@@ -125,7 +125,8 @@ enum { THEUS_DATA = 0, THEUS_SIGNAL = 1, THEUS_META = 2, THEUS_HEAVY = 3 };
 enum { THEUS_LAYER_NONE = 0, THEUS_LAYER_GLOBAL = 1, THEUS_LAYER_DOMAIN = 2 };
 // Item keys of this shape differ in what is allowed: ask for each (theus_shape_child).
 // Without it, theus_shape_items answers for every key that starts with no zone prefix.
-enum { THEUS_ITEMS_VARY = 1 };
+// A process is learned (theus_learn): each place has a shape of its own, and allows everything.
+enum { THEUS_ITEMS_VARY = 1, THEUS_LEARNS = 2 };
 
 // theus_shape is the kernel's cached answer for one contract at one path.
 typedef struct theus_shape {
@@ -133,7 +134,7 @@ typedef struct theus_shape {
   uint8_t bits;  // THEUS_MAY_READ ...
   uint8_t zone;  // THEUS_DATA ...
   uint8_t layer; // below the root: the layer this spelling stands for
-  uint8_t flags; // THEUS_ITEMS_VARY
+  uint8_t flags; // THEUS_ITEMS_VARY ...
 } theus_shape;
 
 // What a process tried, for theus_deny.
@@ -922,6 +923,25 @@ extern theus_status theus_audit_load(theus_engine engine, theus_recipe_in recipe
 extern theus_status theus_audit_describe(theus_recipe_in recipe, theus_str *out, theus_storage *storage,
                                          theus_error *err);
 
+// theus_learn makes an engine learn contracts: what is registered from now on may do everything, and
+// every place it reaches has a shape of its own.
+//
+// Returns THEUS_OK
+//         THEUS_INVALID      the engine has processes already
+//         THEUS_CLOSED, THEUS_POISONED
+// Owns:   nothing.
+// Thread: any.
+extern theus_status theus_learn(theus_engine engine, theus_error *err);
+
+// theus_learned gives the places that were reached as JSON; see Learned in core/engine.
+//
+// Returns THEUS_OK           *out is the text
+//         THEUS_CLOSED, THEUS_POISONED
+// Owns:   *storage, which theus_audit_release frees; *out points into it.
+// Thread: any.
+extern theus_status theus_learned(theus_engine engine, theus_str *out, theus_storage *storage,
+                                  theus_error *err);
+
 // theus_audit_plan gives what a gate of a process has to be handed.
 //
 // Returns THEUS_OK           *out is the plan; one without needs has no storage
@@ -975,7 +995,8 @@ extern theus_status theus_audit_stopped(theus_engine engine, uint32_t *stopped, 
 extern theus_status theus_audit_log(theus_engine engine, theus_audit_query_in query,
                                     theus_audit_events *out, theus_error *err);
 
-// theus_audit_release frees the storage of a plan, of a judgement, of events or of a description, and zeroes it.
+// theus_audit_release frees the storage of a plan, of a judgement, of events, of a description or of what
+// was learned, and zeroes it.
 //
 // Returns nothing. What is NULL is left alone.
 // Owns:   frees *storage.
@@ -1160,6 +1181,8 @@ typedef struct theus_api {
   theus_status (*flux_holds)(theus_flux, uint64_t, uint32_t *, theus_error *);
   void (*flux_release)(theus_flux);
   void (*flux_free)(theus_storage *);
+  theus_status (*learn)(theus_engine, theus_error *);
+  theus_status (*learned)(theus_engine, theus_str *, theus_storage *, theus_error *);
 } theus_api;
 
 // theus_get_api returns the table for an ABI version, or NULL if this library does not speak it.

@@ -277,6 +277,30 @@ static void shapes(void) {
   OK(api->engine_close(engine, &err));
 }
 
+static void learning(void) {
+  theus_engine engine = open_engine(), late = open_engine();
+  OK(api->learn(engine, &err));
+  theus_process p = process(engine, "p", NULL, NULL);
+  theus_action run = begin(engine, p, 0);
+  theus_shape domain = child(engine, run.root, "domain_ctx"), n = child(engine, domain, "n");
+  CHECK(n.bits & THEUS_MAY_WRITE && n.flags & THEUS_LEARNS && n.id != domain.id);
+  CHECK(child(engine, domain, "n").id == n.id);
+  finish(run.tx, THEUS_RETURNED, NULL, 0);
+  theus_str json = {0};
+  theus_storage storage = NULL;
+  OK(api->learned(engine, &json, &storage, &err));
+  CHECK(json.len > 2 && json.data[0] == '[' && storage != NULL);
+  api->audit_release(&storage);
+  REFUSED(THEUS_INVALID, "storage", api->learned(engine, NULL, NULL, &err));
+  OK(api->learned(late, &json, &storage, &err));
+  CHECK(same(json, "[]"));
+  api->audit_release(&storage);
+  process(late, "p", NULL, NULL);
+  REFUSED(THEUS_INVALID, "first process", api->learn(late, &err));
+  OK(api->engine_close(engine, &err));
+  OK(api->engine_close(late, &err));
+}
+
 static void commits(void) {
   theus_engine engine = open_engine();
   theus_process p = process(engine, "p", "domain.rate", "domain.account");
@@ -759,6 +783,7 @@ int main(int argc, char **argv) {
     contracts();
     paths();
     shapes();
+    learning();
     commits();
     leases();
     conflicts();

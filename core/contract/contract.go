@@ -50,6 +50,17 @@ func Everything(name string) *Policy {
 	return p
 }
 
+// Learn makes the policy of a process whose contract is being learned: all may be read and written,
+// and every place has a shape of its own, so that the shapes that exist are what it reached.
+func Learn(c Contract) (*Policy, error) {
+	if c.Name == "" {
+		return nil, fault.New(fault.Invalid, "Invalid Contract: a process needs a name")
+	}
+	p := newPolicy(c.Name)
+	p.learns, p.sideEffects = true, max(c.SideEffects, 0)
+	return p, nil
+}
+
 // Readable makes the policy of rules: all may be read, in every zone, and nothing written.
 func Readable(name string) *Policy {
 	p := newPolicy(name)

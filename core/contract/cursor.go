@@ -39,7 +39,7 @@ func (c Cursor) Denies() bool { return !c.reads && len(c.nodes) == 0 }
 
 // Start is the cursor of the system context itself.
 func (p *Policy) Start() Cursor {
-	if p.everything {
+	if p.everything || p.learns {
 		return Cursor{reads: true, writes: true}
 	}
 	if p.readable {

@@ -12,6 +12,7 @@ type Policy struct {
 	outputs     []path.Path
 	sideEffects int
 	everything  bool
+	learns      bool   // the same, and shapes are not shared; see Learn
 	readable    bool   // all may be read, whatever its zone, and nothing written
 	nodes       []node // the trie; nodes[0] is the root of the context
 }
@@ -53,8 +54,11 @@ func (p *Policy) WritesNothing() bool {
 			return false
 		}
 	}
-	return !p.everything
+	return !p.everything && !p.learns
 }
+
+// Learns reports whether this is the policy of a process whose contract is being learned.
+func (p *Policy) Learns() bool { return p.learns }
 
 // AllowsEverything reports whether this is the policy of edit().
 func (p *Policy) AllowsEverything() bool { return p.everything }

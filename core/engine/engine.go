@@ -32,6 +32,7 @@ type Engine struct {
 	auditor  *audit.Auditor
 	auditing *contract.Policy // under which its rules read
 	closed   atomic.Bool      // changes once, with mu held
+	learns   atomic.Bool      // changes once, before anything is registered
 
 	mu     sync.Mutex // protects the fields below; a leaf: nothing under it blocks or calls out
 	lane   *transaction.Lane
@@ -104,7 +105,11 @@ func (e *Engine) Register(c contract.Contract) (registry.ID, error) {
 	if err := e.open(); err != nil {
 		return 0, err
 	}
-	policy, err := contract.Compile(c)
+	compile := contract.Compile
+	if e.learns.Load() {
+		compile = contract.Learn
+	}
+	policy, err := compile(c)
 	if err != nil {
 		return 0, err
 	}

@@ -23,8 +23,12 @@ const (
 // Flags say how far a shape's answer reaches.
 type Flags uint8
 
-// ItemsVary: items differ in what is allowed, so each must be asked for with Child.
-const ItemsVary Flags = 1
+const (
+	// ItemsVary: items differ in what is allowed, so each must be asked for with Child.
+	ItemsVary Flags = 1
+	// Learns: a process is learned, and this place is known by its path; see Shapes.Learned.
+	Learns Flags = 2
+)
 
 // Tried is what a process tried, for Deny. The numbers are those of capi/theus.h.
 type Tried uint32

@@ -128,6 +128,9 @@ func (s *Shapes) childLocked(at *state, seg path.Segment) *state {
 	if id, ok := at.named[seg]; ok {
 		return s.states[id-1]
 	}
+	if at.scope.learns() {
+		return s.learnLocked(at, seg, below)
+	}
 	if at.names(seg) || below.layer != LayerNone {
 		id := s.stepLocked(at, seg, below)
 		seg.Name = strings.Clone(seg.Name) // it may be borrowed

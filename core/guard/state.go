@@ -16,6 +16,9 @@ type state struct {
 	scope   *scope
 	cursors []contract.Cursor // of scope.policies; nil if one of them denies all
 
+	above ID           // while learning: the shape it is a child of; 0 for a root
+	seg   path.Segment // and the step that leads from there
+
 	named  map[path.Segment]ID // transitions that a declared path spells out, and the layers
 	others [4][2]ID            // all other transitions, by zone and privacy; 0 is not asked yet
 }

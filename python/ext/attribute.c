@@ -478,6 +478,7 @@ int object_setattro(PyObject *op, PyObject *name, PyObject *value) {
     deny_assigning(v, s, name, value);
     return -1;
   }
+  s->did |= THEUS_MAY_WRITE; // a property's setter may write elsewhere
   PyObject *target = Py_NewRef(v->node->target);
   PyObject *descr = Py_XNewRef(_PyType_Lookup(Py_TYPE(target), name));
   int done = set_property(v, descr, name, value);

@@ -436,6 +436,7 @@ int core_record(view *v, shape *s, node *n, uint16_t op, uint16_t flags, uint64_
                                       .object = (uint64_t)(uintptr_t)n->target,
                                       .key = key,
                                       .nbytes = nbytes};
+  s->did |= THEUS_MAY_WRITE;
   if (flags & THEUS_RECORD_FOREIGN)
     c->foreign = true;
   return 0;

@@ -511,6 +511,8 @@ static PyMethodDef engine_methods[] = {
     {"_panic", engine_panic, METH_NOARGS, NULL},
     {"_fault", fault_arm, METH_VARARGS, NULL},
     {"_stats", engine_stats, METH_NOARGS, NULL},
+    {"_learn", learn_start, METH_NOARGS, NULL},
+    {"_learned", learn_told, METH_NOARGS, NULL},
     {"_audit_load", audit_load, METH_VARARGS, NULL},
     {"_audit_reset", audit_reset, METH_NOARGS, NULL},
     {"_audit_stopped", audit_stopped, METH_NOARGS, NULL},

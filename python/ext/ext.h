@@ -161,6 +161,7 @@ void errors_put(PyObject *steals); // raise it again
 struct shape {
   theus_shape_id id;
   uint8_t bits, zone, layer, flags;
+  uint8_t did; // rights that were made use of, for all that lies there: see learn.c
   // Attribute names asked so far; keyed by the interned string's address.
   PyObject **names; // owned
   shape **kids;     // borrowed from the engine
@@ -374,6 +375,11 @@ static inline bool audit_concerns(engine *e, process *p, uint32_t gate) {
 
 PyObject *flux_load(PyObject *op, PyObject *args); // methods of the engine
 PyObject *flux_ask(PyObject *op, PyObject *args);
+
+// ---- learning contracts (learn.c): methods of the engine
+
+PyObject *learn_start(PyObject *op, PyObject *unused);
+PyObject *learn_told(PyObject *op, PyObject *unused);
 
 // ---- one transaction (core.c, overlay.c) -------------------------------------------------------
 

@@ -87,7 +87,8 @@ static int validate(view *v) {
   PyObject *validator =
       PyObject_GetAttrString((PyObject *)Py_TYPE(v->node->target), "__pydantic_validator__");
   int failed = validator == NULL ? -1 : 0;
-  if (!failed && v->node != NULL && (v->shape->bits & THEUS_MAY_READ)) {
+  if (!failed && v->node != NULL && (v->shape->bits & THEUS_MAY_READ) &&
+      !(v->shape->flags & THEUS_LEARNS)) {
     PyObject *copy = plain_view(v), *model = copy == NULL ? NULL : validate_all(validator, copy);
     failed = model == NULL ? -1 : 0;
     Py_XDECREF(model);

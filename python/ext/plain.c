@@ -305,6 +305,7 @@ static PyObject *copy_view(view *v, PyObject *memo) {
   VIEW_CHECK(v);
   if (!(v->shape->bits & THEUS_MAY_READ))
     return view_deny(v, THEUS_TRY_ITERATE, 0, NULL, 0, "");
+  v->shape->did |= THEUS_MAY_READ;
   copier c = {STATE(v), (engine *)Py_NewRef((PyObject *)v->scope->engine), v->scope->core, v, memo};
   shape *s = v->shape;
   Py_INCREF((PyObject *)v);

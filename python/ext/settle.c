@@ -16,8 +16,10 @@ static PyObject *settle(settler *s, PyObject *value);
 
 static PyObject *settle_view(settler *s, view *v) {
   VIEW_CHECK(v);
-  if (v->scope->core == s->core && (v->shape->bits & THEUS_MAY_WRITE))
+  if (v->scope->core == s->core && (v->shape->bits & THEUS_MAY_WRITE)) {
+    v->shape->did |= THEUS_MAY_READ; // an input would be copied
     return Py_NewRef(v->node->target);
+  }
   return plain_view(v);
 }
 

@@ -323,6 +323,7 @@ static int allowed(view *v, uint8_t right, uint32_t tried, const char *detail, u
     view_deny(v, tried, 0, NULL, 0, detail);
     return -1;
   }
+  v->shape->did |= right;
   core *c = v->scope->core;
   if ((key == 0 ? core_fresh(c) : core_read(c, v->node, key)) < 0)
     return -1;

@@ -216,8 +216,10 @@ PyObject *unwrap(view *v, shape *s, PyObject *value, uint8_t segment, PyObject *
   case KIND_VIEW: {
     view *given = (view *)value;
     VIEW_CHECK(given);
-    if (given->scope->core == v->scope->core && (given->shape->bits & THEUS_MAY_WRITE))
+    if (given->scope->core == v->scope->core && (given->shape->bits & THEUS_MAY_WRITE)) {
+      given->shape->did |= THEUS_MAY_READ; // an input would be copied
       return Py_NewRef(given->node->target);
+    }
     PyObject *copy = plain_view(given);
     if (copy != NULL && v->node == NULL) // copying ran user code
       Py_SETREF(copy, errors_stale(v));

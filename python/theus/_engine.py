@@ -13,6 +13,7 @@ from theus._binding import bound
 from theus._checks import check_root, resolve_mode
 from theus._context import LockedContextMixin
 from theus._flux import Workflow, WorkflowRun, Workflows, fork, max_loops_of
+from theus._learn import in_force
 from theus._matrix import ContractMatrix, contract_matrix
 from theus._process import ProcessContract, checked_contract
 from theus._progress import follow
@@ -98,7 +99,8 @@ class TheusEngine(_kernel.Engine[Root]):
         *,
         max_ops: int | None = None,
     ) -> None:
-        strict = resolve_mode(strict_mode)
+        self._elsewhere = in_force()  # where contracts come from while they are learned
+        strict = resolve_mode(strict_mode) or self._elsewhere is not None
         max_loops = max_loops_of(max_ops)
         check_root(system_ctx, strict)
         if not isinstance(audit_recipe, AuditRecipe | None):
@@ -108,6 +110,8 @@ class TheusEngine(_kernel.Engine[Root]):
             )
         super().__init__(system_ctx, strict)
         self._flux = Workflows(self, max_loops)
+        if self._elsewhere is not None and self._elsewhere.learns:
+            self._learn()
         self._recipe = audit_recipe
         self._heard = 0  # serial of the newest event that was told
         if audit_recipe is not None and strict:
@@ -135,11 +139,16 @@ class TheusEngine(_kernel.Engine[Root]):
             raise TypeError(f"a process is registered as (name, function), not with {name!r} first")
         if not callable(func):
             raise TypeError(f"process {name!r} is {func!r}, which cannot be called")
-        bare = not self.strict_mode and not hasattr(func, "_pop_contract")
-        contract = ProcessContract([], []) if bare else checked_contract(name, func)
+        run = bound(name, func)
+        if self._elsewhere is not None:
+            run, contract = self._elsewhere.take(self, name, run)
+        elif self.strict_mode or hasattr(func, "_pop_contract"):
+            contract = checked_contract(name, func)
+        else:
+            contract = ProcessContract([], [])
         self._register(
             name,
-            bound(name, func),
+            run,
             contract.inputs,
             contract.outputs,
             len(contract.side_effects),
@@ -318,6 +327,8 @@ class TheusEngine(_kernel.Engine[Root]):
         for worker in self._employed[:]:
             with suppress(TimeoutError):  # a process still runs, which is said below
                 worker.close(cancel=True, timeout=30.0)
+        if self._elsewhere is not None:
+            self._elsewhere.closing(self)
         super().close()
         self._flux.forget()
         self._taken.clear()

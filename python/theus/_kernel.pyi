@@ -57,6 +57,10 @@ class Engine(Generic[Root]):
     def close(self) -> None: ...
     def _permission(self, name: str, path: str, /) -> tuple[int, int]:
         """(bits, zone) of a path under a registered process' contract."""
+    def _learn(self) -> None:
+        """Learn the contracts of what is registered from now on, instead of enforcing them."""
+    def _learned(self) -> tuple[str, bytes]:
+        """(places that were reached, as JSON; what was done there, by the number of the shape)."""
     def _audit_load(self, name: str, text: str, built: bool, /) -> None:
         """Put a recipe in force. Raises ConfigError and changes nothing where it is malformed."""
     def _audit_reset(self) -> bool:

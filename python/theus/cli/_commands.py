@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from theus._version import __version__
-from theus.cli import _check, _finding, _scaffold, _specs
+from theus.cli import _check, _finding, _learning, _scaffold, _specs
 from theus.cli._project import Project
 from theus.errors import TheusError
 from theus.schema_gen import generate_schema_from_file, schema_text
@@ -147,6 +147,40 @@ def _print_findings(done: _check.Checked) -> None:
     files = f"{done.files} file{'' if done.files == 1 else 's'}"
     many = len(done.findings)
     console.print(f"{many or 'no'} finding{'' if many == 1 else 's'} in {files}")
+
+
+@program.command(
+    example="theus learn train.py --verify\ntheus learn main.py -- --epochs 3 > contracts.txt",
+    context_settings={"ignore_unknown_options": False},
+)
+@click.argument("script", type=_FILE)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How contracts are written.",
+)
+@click.option("--exact", is_flag=True, help="List every key and index, instead of * for many.")
+@click.option(
+    "--verify", is_flag=True, help="Run the program again, strict, under what was learned."
+)
+def learn(script: Path, arguments: tuple[str, ...], form: str, exact: bool, verify: bool) -> None:
+    """Run SCRIPT and write the smallest contracts that let the same run pass.
+
+    Every engine in it is strict and lets processes do everything, and what they reach is noted;
+    contracts that functions have already count for nothing but their side effects. ARGUMENTS are
+    the program's, after -- where they begin with a dash. What it prints goes to stderr.
+    """
+    try:
+        contracts = _learning.learn(script, arguments, exact=exact)
+        if verify:
+            _learning.verify(script, arguments, contracts)
+    except _learning.ProgramFailed as error:
+        raise click.ClickException(str(error)) from error
+    click.echo((_learning.as_json if form == "json" else _learning.as_text)(contracts))
 
 
 @program.group()
