@@ -4,7 +4,9 @@ The page about it is executed: a ``console`` block is a session in one folder, f
 """
 
 import os
+import pty
 import re
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -90,6 +92,60 @@ def test_init_prints_what_minimal_promises(tmp_path: Path) -> None:
         "state: AppDomain(total=60, history=[60])\n"
         "largest: 60\n"
     )
+
+
+TOLD = """\
+commands: start hack crash rollback reset status quit
+> machine IDLE, status SUCCESS, count 10, items 1
+> HACKING failed: Illegal Write: 'domain_ctx.status' by process 'p_hack' [THEUS-A001]
+machine IDLE, status SUCCESS, count 10, items 1
+> CRASHING failed: crashed, as declared
+machine IDLE, status SUCCESS, count 10, items 1
+> ROLLING failed: failed after writing 9999
+machine IDLE, status SUCCESS, count 10, items 1
+> machine IDLE, status SUCCESS, count 10, items 1
+> machine IDLE, status IDLE, count 0, items 0
+> there is no 'jump'; commands: start hack crash rollback reset status quit
+> """
+
+
+def test_the_demo_at_a_pipe(tmp_path: Path) -> None:
+    """Every command of the demo does what it promises, and quit and the end of input end it."""
+    said(theus("init", "demo", cwd=tmp_path))
+    commands = "start\nhack\ncrash\nrollback\nstatus\nreset\njump\n"
+    for end in ("quit\n", ""):
+        done = subprocess.run(
+            [sys.executable, "main.py"], cwd=tmp_path / "demo", input=commands + end,
+            capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.rstrip("\n") == TOLD
+
+
+def test_the_demo_at_a_terminal(tmp_path: Path) -> None:
+    """At a terminal it prompts, answers each line as it comes, and Ctrl-D ends it."""
+    said(theus("init", "demo", cwd=tmp_path))
+    ours, theirs = pty.openpty()
+    demo = subprocess.Popen(
+        [sys.executable, "main.py"], cwd=tmp_path / "demo",
+        stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+    )  # fmt: skip
+    os.close(theirs)
+
+    def until(text: str) -> None:
+        seen = ""
+        while text not in seen:
+            assert select.select([ours], [], [], 60)[0], seen
+            seen += os.read(ours, 4096).decode()
+
+    until("> ")
+    os.write(ours, b"start\n")
+    until("count 10, items 1\r\n> ")
+    os.write(ours, b"rollback\n")
+    until("count 10, items 1\r\n> ")
+    os.write(ours, b"\x04")
+    assert demo.wait(60) == 0
+    os.close(ours)
 
 
 def test_init_training_runs_in_both_modes(tmp_path: Path) -> None:
@@ -345,6 +401,31 @@ def test_schema_gen_refuses(garden: Path) -> None:
     assert "context.py" in refused(theus("schema", "gen", cwd=garden))
     (garden / "src" / "context.py").write_text("class :\n")
     assert "context.py:1:7" in refused(theus("schema", "gen", cwd=garden))
+
+
+# ---- viz -----------------------------------------------------------------------------------------
+
+MACHINE = "initial: A\nstates:\n  A: {on: {GO: B}}\n  B: {entry: pump}\n"
+
+
+def test_viz(tmp_path: Path) -> None:
+    """A machine and a workflow become Mermaid; a state can be marked, a file written."""
+    (tmp_path / "m.yaml").write_text(MACHINE)
+    (tmp_path / "w.yaml").write_text("steps: [pump]\n")
+    assert said(theus("viz", "m.yaml", cwd=tmp_path)).startswith("stateDiagram-v2\n")
+    assert "class s1 current" in said(theus("viz", "m.yaml", "--current", "B", cwd=tmp_path))
+    assert said(theus("viz", "w.yaml", cwd=tmp_path)).startswith("flowchart TD\n")
+    assert said(theus("viz", "w.yaml", "-o", "w.mmd", cwd=tmp_path)) == "wrote w.mmd\n"
+    assert (tmp_path / "w.mmd").read_text().startswith("flowchart TD\n")
+
+
+def test_viz_refuses(tmp_path: Path) -> None:
+    """A malformed file is named with its place; without graphviz an SVG is one sentence."""
+    (tmp_path / "m.yaml").write_text(MACHINE)
+    (tmp_path / "bad.yaml").write_text("states: {A: {on: {GO: X}}}\n")
+    assert "bad.yaml:1:" in refused(theus("viz", "bad.yaml", cwd=tmp_path))
+    assert "Z" in refused(theus("viz", "m.yaml", "--current", "Z", cwd=tmp_path))
+    assert "graphviz" in refused(theus("viz", "m.yaml", "-o", "m.svg", cwd=tmp_path, PATH=""))
 
 
 # ---- the page ------------------------------------------------------------------------------------

@@ -368,3 +368,79 @@ def test_a_file_can_be_named(shop: Path) -> None:
     """A path that is given is looked at, a test as well."""
     text = said(theus("check", "tests/test_shop.py", cwd=shop), 1)
     assert text.startswith("tests/test_shop.py:1:5: bad-source: ")
+
+
+# ---- workflows and machines ----------------------------------------------------------------------
+
+STEPS = """
+@process(inputs=[], outputs=["domain.late"])
+def fill(ctx):
+    ctx.domain.late = 1
+
+@process(inputs=["domain.late"], outputs=["domain.total"])
+def spend(ctx, most=1):
+    ctx.domain.total += min(ctx.domain.late, most)
+
+@process(inputs=["domain.rows"], outputs=[])
+def look(ctx):
+    return ctx.domain.rows[0]
+
+@process(inputs=[], outputs=["domain.total"])
+def tick(ctx):
+    ctx.domain.total += 1
+"""
+WORKFLOWS = {
+    "in order": ("steps: [fill, spend]\n", []),
+    "in the wrong order": ("steps:\n  - spend\n  - fill\n", ["2:5 read-before-write"]),
+    "in one branch only": (
+        "steps:\n  - {flux: if, condition: 'domain.total > 1', then: [fill]}\n  - spend\n",
+        ["3:5 read-before-write"],
+    ),
+    "in both branches": (
+        "steps:\n  - {flux: if, condition: domain.total, then: [fill], else: [fill]}\n  - spend\n",
+        [],
+    ),
+    "in a loop that may not run": (
+        "steps:\n  - {flux: while, condition: 'domain.total < 3', do: [fill, tick]}\n  - spend\n",
+        ["3:5 read-before-write"],
+    ),
+    "an unknown process": ("steps:\n  - fil\n", ["2:5 unknown-process"]),
+    "a malformed step": ("steps:\n  - {flux: whle, do: [fill]}\n", ["2:12 bad-workflow"]),
+    "side by side": ("steps:\n  - {flux: parallel, branches: [[fill], [tick], [look]]}\n", []),
+    "two writers side by side": (
+        "steps:\n  - flux: parallel\n    branches:\n      - [fill, tick]\n      - spend\n",
+        ["5:9 parallel-conflict", "5:9 parallel-conflict", "5:9 read-before-write"],
+    ),
+    "a machine": ("initial: A\nstates:\n  A: {entry: [fill, tick], on: {GO: B}}\n  B: {}\n", []),
+    "a state that nothing leads to": (
+        "initial: A\nstates:\n  A: {on: {GO: B}}\n  B: {}\n  C: {entry: fill}\n",
+        ["5:3 unreachable-state"],
+    ),
+    "an unknown process in a machine": (
+        "initial: A\nstates:\n  A: {entry: [fil]}\n",
+        ["3:15 unknown-process"],
+    ),
+    "an unknown target": ("initial: A\nstates:\n  A: {on: {GO: X}}\n", ["3:16 bad-machine"]),
+}
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_workflows_and_machines(name: str, tmp_path: Path) -> None:
+    """What a workflow or a machine says is held against the processes, with its place."""
+    text, expected = WORKFLOWS[name]
+    (tmp_path / "shop.py").write_text(HEAD + STEPS)
+    (tmp_path / "flow.yaml").write_text(text)
+    told = [f"{e.line}:{e.column} {e.rule}" for e in check([tmp_path]).findings]
+    assert told == expected
+
+
+def test_a_line_can_be_left_out(tmp_path: Path) -> None:
+    """A comment names the rules that its line may break; without names all of them."""
+    source = WRONG["an undeclared read"][0]
+    line = "    return ctx.domain.rows[0] + ctx.domain.total"
+    for comment, expected in (
+        ("  # theus: ignore", []),
+        ("  # theus: ignore[undeclared-read, unused-grant]", []),
+        ("  # theus: ignore[unused-grant]", ["4:33 undeclared-read"]),
+    ):
+        assert found(tmp_path, source.replace(line, line + comment)) == expected

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from theus.cli._state import State
 from theus.errors import ConfigError, ContractDefinitionError
 from theus.zones import ContextZone, resolve_zone
 
-_PLACED = re.compile(r"(?:Invalid \w+: )?(.*?):(\d+):(\d+): (.*)")
+_IGNORE = re.compile(r"#\s*theus:\s*ignore(?:\[([\w\s,-]*)\])?")
+_PLACED = re.compile(r"(?:Invalid [\w ]+: )?(.*?):(\d+):(\d+): (.*)")
 
 
 @dataclass
@@ -37,15 +38,22 @@ class Checked:
         if found not in self.findings:
             self.findings.append(found)
 
-    def malformed(self, rule: str, file: str, error: Exception) -> None:
-        """Note every mistake of a file that the kernel, or Python, refused."""
+    def malformed(
+        self, rule: str, file: str, error: Exception, words: Mapping[str, str] | None = None
+    ) -> None:
+        """Note every mistake of a file that the kernel, or Python, refused.
+
+        words: what a message holds that breaks a rule of its own, and that rule.
+        """
         text = Exception.__str__(error)
+        before = len(self.findings)
         for line in text.splitlines():
             placed = _PLACED.fullmatch(line)
             if placed:
                 where, row, column, message = placed.groups()
-                self.add(rule, where or file, int(row), int(column), message)
-        if not any(each.file == file and each.rule == rule for each in self.findings):
+                own = (each for word, each in (words or {}).items() if word in message)
+                self.add(next(own, rule), where or file, int(row), int(column), message)
+        if len(self.findings) == before:
             self.add(rule, file, 1, 1, text.splitlines()[0] if text else type(error).__name__)
 
 
@@ -72,8 +80,19 @@ def check(paths: Sequence[str | os.PathLike[str]]) -> Checked:
             bodies[each.name] = check_process(each, module, state, done)
     documents.check(processes, bodies, state, done)
     done.files = len(sources) + len(texts)
+    done.findings = [each for each in done.findings if not _ignored(each)]
     done.findings.sort(key=lambda each: (each.file, each.line, each.column, each.rule))
     return done
+
+
+def _ignored(finding: Finding) -> bool:
+    """Whether the line of a finding says, in a comment, that it may break this rule."""
+    lines = Path(finding.file).read_text(encoding="utf-8", errors="replace").splitlines()
+    line = lines[finding.line - 1] if finding.line <= len(lines) else ""
+    comment = _IGNORE.search(line)
+    return comment is not None and (
+        comment[1] is None or finding.rule in re.split(r"[\s,]+", comment[1])
+    )
 
 
 def check_process(process: ProcessSource, module: Module, state: State, done: Checked) -> Body:

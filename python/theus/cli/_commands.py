@@ -16,6 +16,7 @@ from theus.cli import _check, _finding, _learning, _scaffold, _specs
 from theus.cli._project import Project
 from theus.errors import TheusError
 from theus.schema_gen import generate_schema_from_file, schema_text
+from theus.viz import DrawingError, draw
 
 
 @contextmanager
@@ -23,7 +24,7 @@ def _told() -> Iterator[None]:
     """A mistake of the user is a sentence on stderr and the status 1, never a traceback."""
     try:
         yield
-    except TheusError as error:
+    except (TheusError, DrawingError) as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
         named = error.filename if isinstance(error.filename, str) else ""
@@ -80,7 +81,7 @@ def program() -> None:
 @click.option(
     "--template",
     type=click.Choice(list(_scaffold.TEMPLATES)),
-    default="minimal",
+    default="agent",
     show_default=True,
     help="; ".join(f"{name}: {what}" for name, what in _scaffold.TEMPLATES.items()) + ".",
 )
@@ -181,6 +182,32 @@ def learn(script: Path, arguments: tuple[str, ...], form: str, exact: bool, veri
     except _learning.ProgramFailed as error:
         raise click.ClickException(str(error)) from error
     click.echo((_learning.as_json if form == "json" else _learning.as_text)(contracts))
+
+
+@program.command(
+    example="theus viz specs/workflow.yaml\ntheus viz machine.yaml --current IDLE -o machine.svg"
+)
+@click.argument("file", type=_FILE)
+@click.option("--current", default=None, help="Mark a state, or the step at FILE:LINE:COLUMN.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    help="File to write: .svg needs graphviz, anything else gets Mermaid.",
+)
+def viz(file: Path, current: str | None, output: Path | None) -> None:
+    """Draw the state machine or the workflow in FILE, as Mermaid on stdout.
+
+    Processes need not exist, and nothing runs.
+    """
+    picture = draw(file, current)
+    if output is None:
+        click.echo(str(picture), nl=False)
+        return
+    text = picture.svg() if output.suffix == ".svg" else str(picture)
+    output.write_text(text, encoding="utf-8")
+    click.echo(f"wrote {output}")
 
 
 @program.group()

@@ -9,6 +9,7 @@ from pathlib import Path
 from theus.errors import ConfigError
 
 TEMPLATES = {
+    "agent": "the demo: a state machine, its signals, an audit, and a prompt to play with",
     "minimal": "one context, one file of processes, and their tests",
     "training": "a training loop on heavy memory, with an audit",
 }
@@ -16,7 +17,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]*")
 
 
 def init_project(
-    project_name: str, target_dir: str | os.PathLike[str], template: str = "minimal"
+    project_name: str, target_dir: str | os.PathLike[str], template: str = "agent"
 ) -> list[Path]:
     """Write the files of a template into a folder; those that exist are left as they are.
 

@@ -46,6 +46,14 @@ class ProcessSource:
             return "ctx" if "ctx" in names else ""
         return names[0] if names else ""
 
+    def arguments(self) -> list[str] | None:
+        """The arguments that a caller may give; None: any."""
+        if self.node.args.kwarg is not None:
+            return None
+        given = (*self.node.args.posonlyargs, *self.node.args.args, *self.node.args.kwonlyargs)
+        own = {self.context, *self.marks}
+        return [each.arg for each in given if each.arg not in own]
+
 
 @dataclass
 class Module:
