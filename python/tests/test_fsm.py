@@ -711,8 +711,31 @@ def test_a_program_that_fails(plant: Plant, caplog: pytest.LogCaptureFixture) ->
     assert failed == "EVT_CHAIN_FAIL"
     assert failed.error is plant.failing["soak"]
     assert "BUSY: a program of Flux failed" in caplog.text
-    assert "[0].steps[0]" in caplog.text
+    assert "state machine: states.BUSY.entry: [0].steps[0]" in caplog.text
     assert plant.ran == ["soak"]
+
+
+def test_an_entry_is_checked_with_the_machine(plant: Plant, tmp_path: Path) -> None:
+    """Law: branches that conflict and mistakes of called files are errors of the machine."""
+    plant.engine.register_process("deposit", deposit)
+    manager = WorkflowManager(plant.engine)
+    both = {"flux": "parallel", "branches": [["deposit"], ["deposit"]]}
+    with pytest.raises(ConfigError, match=r"states\.BUSY\.entry: \[0\].*domain_ctx\.balance"):
+        manager.load_workflow(flux_machine(entry=[both]))
+    file = tmp_path / "plant.yaml"
+    file.write_text(
+        "states:\n  IDLE: {on: {GO: BUSY}}\n"
+        "  BUSY:\n    entry: [{flux: call, workflow: steps.yaml}]\n"
+    )
+    (tmp_path / "steps.yaml").write_text("- opn_valve\n")
+    with pytest.raises(ConfigError, match=r'steps\.yaml:1:3: there is no process "opn_valve"'):
+        manager.load_workflow(file)
+    (tmp_path / "steps.yaml").write_text("- open_valve\n")
+    manager.load_workflow(file)
+    manager.process_signal("GO")
+    assert take(manager) == "EVT_CHAIN_DONE"
+    assert plant.ran == ["open_valve"]
+    manager.close()
 
 
 def test_guards(plant: Plant) -> None:

@@ -228,7 +228,7 @@ class TheusEngine(_kernel.Engine[Root]):
         ...     ).domain.level
         12
         """
-        run = WorkflowRun(self._flux.start(workflow, kwargs))
+        run = self._flux.start(workflow, kwargs)
         if progress:
             follow(run)
         else:
@@ -251,14 +251,14 @@ class TheusEngine(_kernel.Engine[Root]):
         ...     [(step.process, step.place) for step in run]
         [('wait', '<dict>: steps[0]'), ('wait', '<dict>: steps[1]')]
         """
-        return WorkflowRun(self._flux.start(workflow, kwargs))
+        return self._flux.start(workflow, kwargs)
 
     def execute_flux_step(self, step: str | Mapping[str, Any], /, **kwargs: Any) -> None:
         """Run one step of a workflow: the name of a process, or a dict.
 
         Args and errors are those of execute_workflow.
         """
-        self._flux.start([step], kwargs).drive()
+        self._flux.start([step], kwargs).run()
 
     def evaluate_condition(self, text: str, /) -> bool:
         """Whether a condition holds now. It is one of the language of workflows, see docs/flux.md.

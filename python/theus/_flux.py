@@ -2,6 +2,7 @@
 
 import builtins
 import difflib
+import importlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,7 @@ from theus.errors import ConfigError, FluxCancelledError, UnknownProcessError
 
 if TYPE_CHECKING:
     from theus._kernel import Engine, FluxProgram, FluxRun
+    from theus._picture import Picture
 
 Workflow: TypeAlias = str | os.PathLike[str] | Mapping[str, Any] | list[Any]
 """A file, the text of one, or what stands in one."""
@@ -50,11 +52,13 @@ class WorkflowRun:
     """A run of a workflow, a step at a time; ``engine.start_workflow`` gives one.
 
     Iterating over it takes all the steps that are left. It belongs to one thread at a time; any
-    thread may cancel it.
+    thread may cancel it. A notebook shows it as a picture, with the step it is at marked.
     """
 
-    def __init__(self, run: "FluxRun") -> None:
+    def __init__(self, run: "FluxRun", source: tuple[str, str, bool]) -> None:
         self._run = run
+        self._source = source
+        self._place = ""  # of the step it is at, or was at last
 
     def __iter__(self) -> Iterator[WorkflowStep]:
         while (step := self.step()) is not None:
@@ -102,11 +106,22 @@ class WorkflowRun:
         """
         self._run.cancel()
 
+    def _draw(self) -> "Picture":
+        """The workflow, with the step marked that comes next or was the last."""
+        drawing = importlib.import_module("theus._drawing")  # few draw, so few load it
+        outline = _kernel.outline(*self._source)
+        picture: Picture = drawing.draw_workflow(self._source[0], outline, self._place)
+        return picture
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        """What a notebook shows."""
+        return self._draw()._repr_mimebundle_()
+
     def _told(self, action: tuple[Any, ...] | None) -> WorkflowStep | None:
         if action is None:
             return None
         kind, depth, number, *rest = action
-        place = self._run.program.place(number)
+        place = self._place = self._run.program.place(number)
         if kind == "run":
             return WorkflowStep(kind, place, depth, rest[0], rest[1])
         return WorkflowStep(kind, place, depth, seconds=rest[0] if kind == "sleep" else 0.0)
@@ -120,6 +135,7 @@ class Loaded:
     takes: tuple[tuple[frozenset[str], bool], ...]  # by number of a process: names, any other
     stamps: tuple[tuple[str, float, int], ...]  # of its files: name, mtime, size
     registered: int
+    source: tuple[str, str, bool]  # name, text, whether it is JSON
 
     def start(self, max_loops: int, kwargs: Mapping[str, Any]) -> "FluxRun":
         """Begin a run. Raises TypeError for an argument that nothing takes."""
@@ -153,9 +169,19 @@ class Workflows:
         self.registered = 0  # grows when a process is registered: what was loaded is checked again
         self._questions: dict[str, FluxProgram] = {}
 
-    def start(self, workflow: Workflow, kwargs: Mapping[str, Any]) -> "FluxRun":
+    def start(self, workflow: Workflow, kwargs: Mapping[str, Any]) -> WorkflowRun:
         """Begin a run of a workflow."""
-        return self.load(workflow).start(self.max_loops, kwargs)
+        loaded = self.load(workflow)
+        return WorkflowRun(loaded.start(self.max_loops, kwargs), loaded.source)
+
+    def start_part(self, steps: list[Any], place: str) -> WorkflowRun:
+        """Begin a run of steps that stand somewhere in a file."""
+        loaded = self.check_part(steps, place)
+        return WorkflowRun(loaded.start(self.max_loops, {}), loaded.source)
+
+    def check_part(self, steps: list[Any], place: str) -> Loaded:
+        """Check such steps, and what they call: a file is looked for beside the one they are in."""
+        return self._check(place, _as_json(steps), True, _Files())
 
     def load(self, workflow: Workflow) -> Loaded:
         """A checked workflow: of a file, from the cache if neither it nor a process changed."""
@@ -207,7 +233,8 @@ class Workflows:
         takes = tuple(
             (frozenset(processes[each][1]), processes[each][2]) for each in found.processes
         )
-        return Loaded(found, takes, tuple(files.stamps), self.registered)
+        source = (name, text, built)
+        return Loaded(found, takes, tuple(files.stamps), self.registered, source)
 
     def _describe(self, name: str) -> tuple[str, tuple[str, ...], bool, bool]:
         try:

@@ -36,6 +36,19 @@ class Timer:
 
 
 @dataclass(frozen=True)
+class Program:
+    """Steps, and where they stand: ``file:line:column``, or the way to them in a dict."""
+
+    steps: tuple[Step, ...]
+    place: str
+
+    @property
+    def plain(self) -> bool:
+        """Whether all steps are names of processes."""
+        return all(isinstance(step, str) for step in self.steps)
+
+
+@dataclass(frozen=True)
 class State:
     """A state as its definition says.
 
@@ -56,6 +69,10 @@ class State:
     place: str
     entry_place: str = field(default="", repr=False)
     exit_place: str = field(default="", repr=False)
+
+    def programs(self) -> tuple[Program, Program]:
+        """(what runs on the way in, what runs on the way out)."""
+        return Program(self.entry, self.entry_place), Program(self.on_exit, self.exit_place)
 
 
 @dataclass(frozen=True)

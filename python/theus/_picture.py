@@ -210,14 +210,14 @@ def _table(graph: Graph) -> str:
     for node in graph.nodes:
         if node.shape in ("start", "join"):
             continue
-        ways = "<br>".join(
+        ways = "<br/>".join(
             html.escape(f"{edge.label or 'then'} → {names[edge.target]}")
             for edge in graph.edges
             if edge.source == node.name
         )
         style = f' style="background:{MARK};color:#000"' if node.current else ""
         first, *rest = node.lines or [node.shape]
-        more = "<br>".join(html.escape(line) for line in rest)
+        more = "<br/>".join(html.escape(line) for line in rest)
         rows.append(f"<tr{style}><th>{html.escape(first)}</th><td>{more}</td><td>{ways}</td></tr>")
     title = html.escape(graph.title)
     return f"<table><caption>{title}</caption>{''.join(rows)}</table>"

@@ -4,7 +4,8 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from theus._machine import Step, Timer
+from theus._engine import TheusEngine
+from theus._machine import Program, Timer
 from theus.errors import FluxCancelledError
 from theus.interfaces import IEngine
 
@@ -82,11 +83,11 @@ class Chain:
             action()
         return True
 
-    def run(self, engine: IEngine, steps: tuple[Step, ...], certain: bool) -> bool:
+    def run(self, engine: IEngine, program: Program, certain: bool) -> bool:
         """Run steps until one fails; unless it is certain, until the chain is cancelled: False."""
-        if not all(isinstance(step, str) for step in steps):
-            return self._drive(engine, steps, certain)
-        for step in steps:
+        if not program.plain:
+            return self._drive(engine, program, certain)
+        for step in program.steps:
             if self.cancelled and not certain:
                 return False
             self.running = str(step)
@@ -94,19 +95,20 @@ class Chain:
         self.running = ""
         return True
 
-    def _drive(self, engine: IEngine, steps: tuple[Step, ...], certain: bool) -> bool:
+    def _drive(self, engine: IEngine, program: Program, certain: bool) -> bool:
         """Run a program of Flux."""
-        start = getattr(engine, "start_workflow", None)
-        if start is None:
-            raise TypeError(f"{type(engine).__name__} runs processes, not the steps {list(steps)}")
-        program: WorkflowRun = start(list(steps))
+        if not isinstance(engine, TheusEngine):
+            raise TypeError(
+                f"{type(engine).__name__} runs processes, not the steps {list(program.steps)}"
+            )
+        run = engine._flux.start_part(list(program.steps), program.place)
         if not certain:
-            self._program = program
+            self._program = run
             if self.cancelled:
-                program.cancel()
+                run.cancel()
         self.running = "a program of Flux"
         try:
-            program.run()
+            run.run()
         except FluxCancelledError:
             if not self.cancelled:
                 raise

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from theus import _kernel
 from theus._engine import TheusEngine
-from theus._machine import Definition, State, Step
+from theus._machine import Definition, Program, State
 from theus._picture import Picture
 from theus._signals import Signal, Way, reset, signals_of
 from theus.errors import EngineClosedError
@@ -22,6 +22,7 @@ from theus.orchestrator.fsm import StateMachine
 __all__ = ["Completion", "WorkflowManager"]
 
 _log = logging.getLogger("WorkflowManager")
+_NOTHING = Program((), "")
 
 
 class WorkflowManager(IOrchestrator):
@@ -103,6 +104,11 @@ class WorkflowManager(IOrchestrator):
             FileNotFoundError: there is no such file.
         """
         machine = StateMachine(workflow_def, start_state, engine=self.engine)
+        if isinstance(self.engine, TheusEngine):
+            for state in machine.states.values():
+                for program in state.programs():
+                    if not program.plain:  # branches that conflict, files that are called
+                        self.engine._flux.check_part(list(program.steps), program.place)
         with self._lock:
             self._refuse_closed()
             self._leave()
@@ -143,7 +149,7 @@ class WorkflowManager(IOrchestrator):
             if made is not None:
                 self._enter(machine.states[made.source], machine.states[made.target], mark)
             elif mark is not None:
-                self._submit(Chain(self._visit, machine.current_state), (), (), mark)
+                self._submit(Chain(self._visit, machine.current_state), _NOTHING, _NOTHING, mark)
 
     def run_workflow(self, workflow_name: str = "", context: Any = None) -> None:
         """Take events from the bus until ``stop()``; enter the state to begin with, if nothing ran.
@@ -267,11 +273,12 @@ class WorkflowManager(IOrchestrator):
         self._alarms.set(
             new.after, lambda event: self.bus.emit(Completion.of(event, visit, new.name))
         )
-        exits = () if old is None else old.on_exit
-        if not (exits or new.entry or signal):
+        exits = _NOTHING if old is None else old.programs()[1]
+        entry = new.programs()[0]
+        if not (exits.steps or entry.steps or signal):
             return
         chain = Chain(visit, new.name)
-        if exits and over:  # on_exit comes after the process that runs, not beside it
+        if exits.steps and over:  # on_exit comes after the process that runs, not beside it
             self._chains.add(chain)
             waiting = len(over)
             lock = threading.Lock()
@@ -282,26 +289,25 @@ class WorkflowManager(IOrchestrator):
                     waiting -= 1
                     if waiting:
                         return
-                self._submit(chain, exits, new.entry, signal)
+                self._submit(chain, exits, entry, signal)
 
             for each in over:
                 each.afterwards(one_less)
         else:
-            self._submit(chain, exits, new.entry, signal)
+            self._submit(chain, exits, entry, signal)
 
-    def _submit(
-        self, chain: Chain, exits: tuple[Step, ...], entry: tuple[Step, ...], signal: Signal | None
-    ) -> None:
+    def _submit(self, chain: Chain, exits: Program, entry: Program, signal: Signal | None) -> None:
+        says = bool(exits.steps or entry.steps)
         with self._lock:
             self._chains.add(chain)
         try:
             job = self.scheduler.submit(self._run, chain, exits, entry, signal)
         except Exception as error:  # whatever a scheduler of yours raises: the chain must end
             _log.exception("%s cannot run: the scheduler takes no more work", chain.state)
-            self._finish(chain, FAIL if exits or entry else None, error)
+            self._finish(chain, FAIL if says else None, error)
             return
         if hasattr(job, "add_done_callback"):
-            job.add_done_callback(lambda done: self._gone(chain, done, bool(exits or entry)))
+            job.add_done_callback(lambda done: self._gone(chain, done, says))
 
     def _gone(self, chain: Chain, job: Any, said: bool) -> None:
         """A job that a scheduler dropped before it began ends its chain too."""
@@ -311,8 +317,8 @@ class WorkflowManager(IOrchestrator):
     def _run(
         self,
         chain: Chain,
-        exits: tuple[Step, ...],
-        entry: tuple[Step, ...],
+        exits: Program,
+        entry: Program,
         signal: Signal | None,
     ) -> None:
         """The job of a visit."""
@@ -324,7 +330,7 @@ class WorkflowManager(IOrchestrator):
                 self._consume(signal)
             chain.run(self.engine, exits, certain=True)
             if chain.run(self.engine, entry, certain=False):
-                outcome = DONE if entry else None
+                outcome = DONE if entry.steps else None
         except Exception as raised:
             error = raised
             _log.error("%s: %s failed", chain.state, chain.running, exc_info=True)
