@@ -10,11 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from theus._grid import Grid
+
 if TYPE_CHECKING:
     from theus._kernel import Engine
 
 LEVELS = ("", "I", "C", "B", "A", "S")  # by their numbers in theus.h
 OUTCOMES = ("", "acted", "warned", "counted")
+_SHOWN = 20
 _GATES = ("input", "output")
 _HEARD_AS = {
     "I": logging.INFO,
@@ -74,7 +77,29 @@ class AuditLog:
         return total - lost
 
     def __repr__(self) -> str:
-        return f"<audit log of {len(self)} events>"
+        return str(self._grid())
+
+    def _repr_html_(self) -> str:
+        return self._grid().html()
+
+    def _grid(self) -> Grid:
+        rows = [
+            (
+                str(event.serial),
+                f"{event.time:%H:%M:%S}",
+                event.level,
+                event.outcome,
+                event.process,
+                event.path,
+                event.value,
+                f"{event.condition} {event.limit}",
+            )
+            for event in self.query(most=_SHOWN)
+        ]
+        head = ("#", "time", "level", "outcome", "process", "path", "value", "rule")
+        title = f"audit log, {self.total} events" + (f", {self.lost} lost" if self.lost else "")
+        below = f"the newest {_SHOWN} of {len(self)}" if len(self) > _SHOWN else ""
+        return Grid(head, rows, title, {"level": "mark", "value": "old"}, "no event", below)
 
     @property
     def total(self) -> int:

@@ -7,6 +7,7 @@ from inspect import get_annotations
 from types import MemberDescriptorType
 from typing import Any, ClassVar
 
+from theus._tree import ContextTree
 from theus._typing import HasDomain, Layer_co
 from theus.guards import ContextLoggerAdapter
 from theus.locks import LockManager
@@ -47,6 +48,9 @@ class LockedContextMixin:
         if isinstance(state, tuple) and state and isinstance(state[0], dict):
             return (_without_lock(state[0]), *state[1:])
         return state
+
+    def _repr_html_(self) -> str:
+        return ContextTree(self)._repr_html_()
 
     def get_zone(self, key: str) -> ContextZone:
         """The zone of a field of this object; see ``theus.zones.resolve_zone``."""

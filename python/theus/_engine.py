@@ -13,6 +13,7 @@ from theus._binding import bound
 from theus._checks import check_root, resolve_mode
 from theus._context import LockedContextMixin
 from theus._flux import Workflow, WorkflowRun, Workflows, fork, max_loops_of
+from theus._grid import Grid
 from theus._learn import in_force
 from theus._matrix import ContractMatrix, contract_matrix
 from theus._process import ProcessContract, checked_contract
@@ -20,8 +21,10 @@ from theus._progress import follow
 from theus._recipe import AuditRecipe, ConfigFactory
 from theus._report import HeavyReport, heavy_report
 from theus._scan import decorated, import_tree
-from theus._table import default_table
+from theus._table import default_table, interactive
+from theus._tree import ContextTree
 from theus._typing import Root
+from theus._watch import Watch
 from theus.errors import (
     ConfigError,
     ContractViolationError,
@@ -154,9 +157,17 @@ class TheusEngine(_kernel.Engine[Root]):
             len(contract.side_effects),
             contract.errors,
         )
+        former = self._contracts.get(name)
+        if former is not None and former != contract:
+            _log.warning(
+                "process %r has another contract now: %s", name, _difference(former, contract)
+            )
         self._contracts[name] = contract
         self._taken.pop(name, None)
         self._flux.registered += 1
+        if interactive(func):  # the cell that defines it may be run again
+            self._taken[name] = func
+            default_table.follow(self)
 
     def get_process(self, name: str, /) -> Callable[..., Any]:
         """The registered function. Raises UnknownProcessError, a KeyError, for an unknown name."""
@@ -170,6 +181,63 @@ class TheusEngine(_kernel.Engine[Root]):
         Only what is registered is in it; a process from the default table is from its first run.
         """
         return contract_matrix(self._contracts)
+
+    def tree(self, process: str = "") -> ContextTree:
+        """Show the context: what is in it, in which zone, and which process may do what there.
+
+        Args:
+            process: what this one may do, ``r`` read or ``w`` read and write; all, if left out.
+
+        It prints as text, and in a notebook as a table, and is made anew each time it is shown.
+        Raises UnknownProcessError for a process that is not registered.
+
+        >>> from theus import BaseDomainContext, BaseSystemContext, TheusEngine, process
+        >>> @process(inputs=[], outputs=["domain.balance"])
+        ... def pay(ctx): ...
+        >>> domain = BaseDomainContext()
+        >>> domain.from_dict({"balance": 100, "meta_note": "x"})
+        >>> engine = TheusEngine(BaseSystemContext(None, domain))
+        >>> engine.register_process("pay", pay)
+        >>> engine.tree()
+                           type               value  zone  processes
+        BaseSystemContext  BaseSystemContext
+        ├─ global_ctx                         None
+        └─ domain_ctx      BaseDomainContext
+           ├─ balance      int                100          pay w
+           └─ meta_note    str                'x'    META
+        """
+        names = [process] if process else list(self._contracts)
+        for name in names:
+            self.get_process(name)
+
+        def rights(path: str) -> str:
+            found = {name: _right(*self._permission(name, path)) for name in names}
+            held = [f"{name} {right}" for name, right in found.items() if right]
+            return found[process] if process else ", ".join(held)
+
+        return ContextTree(self.ctx, rights, process or "processes")
+
+    def watch(self, most: int = 100) -> Watch:
+        """Keep the newest commits from now on as text, to look at what the last one changed.
+
+        Args:
+            most: how many commits are kept.
+
+        Each commit then costs the text of its values. Raises as on_commit does.
+
+        >>> from theus import BaseDomainContext, BaseSystemContext, TheusEngine
+        >>> with TheusEngine(BaseSystemContext(None, BaseDomainContext())) as engine:
+        ...     watch = engine.watch()
+        ...     with engine.edit() as ctx:
+        ...         ctx.domain.balance = 100
+        >>> watch.last
+        commit 1 by edit
+        path                operation  was  is
+        domain_ctx.balance  SET             100
+        """
+        watch = Watch(most)
+        self.on_commit(watch._seen)
+        return watch
 
     def scan_and_register(self, package_path: str | os.PathLike[str]) -> None:
         """Import every ``*.py`` below a folder and register its decorated functions.
@@ -336,6 +404,26 @@ class TheusEngine(_kernel.Engine[Root]):
             if part._lock_manager is self.lock_manager:
                 part.set_lock_manager(None)
 
+    def __repr__(self) -> str:
+        mode = "strict" if self.strict_mode else "training"
+        count = len(self._contracts) if hasattr(self, "_contracts") else 0
+        return f"<TheusEngine, {mode}, {count} processes, version {self.version}>"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                name,
+                "\n".join(contract.inputs),
+                "\n".join(contract.outputs),
+                "\n".join(e if isinstance(e, str) else e.__name__ for e in contract.errors),
+            )
+            for name, contract in self._contracts.items()
+        ]
+        head = ("process", "inputs", "outputs", "errors")
+        title = repr(self).strip("<>")
+        grid = Grid(head, rows, title, {"inputs": "dim"}, nothing="no process is registered yet")
+        return grid.html() + self.tree()._repr_html_()
+
     def __enter__(self) -> Self:
         return self
 
@@ -407,3 +495,22 @@ class TheusEngine(_kernel.Engine[Root]):
         root: Any = self.ctx
         parts = (root, root.global_ctx, root.domain_ctx)
         return [part for part in parts if isinstance(part, LockedContextMixin)]
+
+
+def _right(bits: int, zone: int) -> str:
+    """A permission in one letter; the bits are those of theus.h."""
+    return "w" if bits & 2 else "r" if bits & 1 else ""
+
+
+def _difference(former: ProcessContract, now: ProcessContract) -> str:
+    """What was added to a contract and taken from it."""
+    said = []
+    for part in ("inputs", "outputs", "side_effects", "errors"):
+        old, new = (
+            [each if isinstance(each, str) else each.__name__ for each in getattr(contract, part)]
+            for contract in (former, now)
+        )
+        marked = [f"+{each}" for each in new if each not in old]
+        marked += [f"-{each}" for each in old if each not in new]
+        said += [f"{part} {', '.join(marked)}"] if marked else []
+    return "; ".join(said) or "in another order"

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from types import ModuleType
 from typing import Any
 
+from theus._grid import Grid
 from theus.zones import PREFIX_HEAVY, PREFIX_META, PREFIX_SIGNAL
 
 _HEAD = ("path", "type", "shape", "nbytes", "owner", "exports")
@@ -46,18 +46,13 @@ class HeavyReport(Sequence[HeavyEntry]):
         return len(self._entries)
 
     def __repr__(self) -> str:
-        rows = [_HEAD, *(entry.cells() for entry in self._entries)]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
-        return "\n".join(lines)
+        return str(self._grid())
 
     def _repr_html_(self) -> str:
-        def row(cells: Sequence[str], tag: str) -> str:
-            inside = "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells)
-            return f"<tr>{inside}</tr>"
+        return self._grid().html()
 
-        body = "".join(row(entry.cells(), "td") for entry in self._entries)
-        return f"<table><thead>{row(_HEAD, 'th')}</thead><tbody>{body}</tbody></table>"
+    def _grid(self) -> Grid:
+        return Grid(_HEAD, [entry.cells() for entry in self._entries], nothing="  ".join(_HEAD))
 
 
 def heavy_report(ctx: object) -> HeavyReport:

@@ -5,10 +5,12 @@ It holds functions weakly and only those at the top of a module, where a name me
 Laws:
   * A name with one live function is that function. With several, asking for it is an error.
   * Defining a function again in the same module replaces the former one, also in engines that
-    already took it from here: running a notebook cell again does what it looks like.
+    already took it from here: running a notebook cell again does what it looks like. In a notebook
+    or at a prompt that holds for functions that were registered by hand under their name, too.
   * An engine keeps the function it took when another module defines the name later.
 """
 
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -80,6 +82,13 @@ class DefaultTable:
     def _live(self, name: str) -> list[FunctionType]:
         functions = (ref() for ref in self._functions.get(name, ()))
         return [func for func in functions if func is not None]
+
+
+def interactive(func: object) -> bool:
+    """Whether a function was typed into a notebook or at a prompt: no file will define it again."""
+    main = sys.modules.get("__main__")
+    typed = getattr(func, "__module__", "") == "__main__" and not hasattr(main, "__file__")
+    return typed and isinstance(func, FunctionType) and "." not in func.__qualname__
 
 
 default_table = DefaultTable()
