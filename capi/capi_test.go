@@ -2,6 +2,9 @@ package main
 
 import (
 	"debug/elf"
+	"os"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -19,6 +22,14 @@ func TestDriver(t *testing.T) {
 
 	t.Run("keeps its promises", func(t *testing.T) {
 		require.Equal(t, "ok\n", capitest.Run(t, driver, library))
+	})
+	t.Run("runs the example", func(t *testing.T) {
+		source, err := os.ReadFile(capitest.Source(t, "examples", "c", "hello.c"))
+		require.NoError(t, err)
+		_, comment, found := strings.Cut(string(source), "\n// Output:\n")
+		require.True(t, found)
+		promised := regexp.MustCompile("(?m)^// ?").ReplaceAllString(comment, "")
+		require.Equal(t, promised, capitest.Run(t, capitest.Hello(t), library))
 	})
 	t.Run("times itself", func(t *testing.T) {
 		require.Contains(t, capitest.Run(t, driver, library, "bench", "1"), "per crossing")

@@ -27,15 +27,31 @@ func Library(t testing.TB) string {
 // Driver compiles driver.c, warnings being errors, with more flags if given, and gives its path.
 func Driver(t testing.TB, flags ...string) string {
 	t.Helper()
-	driver := filepath.Join(t.TempDir(), "driver")
-	source := filepath.Join(root(t), "capi", "capitest", "driver.c")
+	return compile(t, Source(t, "capi", "capitest", "driver.c"), flags...)
+}
+
+// Hello compiles the example in C that users read, as Driver does.
+func Hello(t testing.TB) string {
+	t.Helper()
+	return compile(t, Source(t, "examples", "c", "hello.c"), "-I", Source(t, "capi"))
+}
+
+// Source gives the path of a file of the module.
+func Source(t testing.TB, parts ...string) string {
+	t.Helper()
+	return filepath.Join(append([]string{root(t)}, parts...)...)
+}
+
+func compile(t testing.TB, source string, flags ...string) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "program")
 	cc := os.Getenv("CC")
 	if cc == "" {
 		cc = "gcc"
 	}
 	flags = append([]string{"-Wall", "-Wextra", "-Werror", "-std=c11", "-O2", "-g"}, flags...)
-	run(t, exec.Command(cc, append(flags, "-o", driver, source, "-ldl")...))
-	return driver
+	run(t, exec.Command(cc, append(flags, "-o", program, source, "-ldl")...))
+	return program
 }
 
 // Run runs a command, which must succeed, and gives what it printed.

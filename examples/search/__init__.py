@@ -1,0 +1,1 @@
+"""Find documents by meaning: real sentence embeddings, held in the heavy zone."""
