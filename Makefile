@@ -53,7 +53,7 @@ missing = { echo 'make: Theus needs $(1).' >&2; exit 1; }
 ##### Test
 
 .PHONY: test
-test: check test-go test-abi test-py test-pythons ## Run everything below but test-deep, test-asan and fuzz; CI runs this
+test: check docs test-go test-abi test-py test-pythons ## Run everything below but test-deep, test-asan and fuzz; CI runs this
 
 .PHONY: check
 check: build ## Static checks: format, vet, staticcheck, ruff, types and stubs, C warnings as errors
@@ -149,6 +149,10 @@ build/gopy/.ready: go.mod go.sum $(shell find core -name '*.go' ! -name '*_test.
 	cd build/gopy && PATH="$$PWD/bin:$$PATH" gopy pkg -vm $(CURDIR)/$(PY) -output binding -name oracle -no-make \
 	  $(GOPY_PACKAGES:%=github.com/theus-project/theus/core/%)
 	touch $@
+
+.PHONY: docs
+docs: build ## Build the documentation as a site into build/docs; a warning or a broken link is an error
+	$(PY) -m sphinx -q -W --keep-going -b html -d build/doctrees docs build/docs
 
 .PHONY: wheels
 wheels: build ## Build the sdist, and from it a manylinux wheel for each CPython found, into build/dist
