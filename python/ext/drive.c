@@ -340,6 +340,8 @@ static int perform_run(run *r) {
 // raised.
 static int perform_sleep(run *r) {
   double left = r->next.seconds;
+  if (clock_skip(left))
+    return PyErr_CheckSignals();
   do {
     double slice = left < SLICE ? left : SLICE;
     struct timespec t = {.tv_nsec = (long)(slice * 1e9)};

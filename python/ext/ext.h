@@ -231,6 +231,8 @@ struct engine {
 
 // clock.c: nanoseconds, of the real clocks or of a test's.
 PyObject *clock_fake(PyObject *module, PyObject *arg);
+PyObject *clock_now(PyObject *module, PyObject *unused);
+bool clock_skip(double seconds); // whether the clock is a test's, which such a wait moves on at once
 int64_t clock_wall(void);   // since the epoch, within some milliseconds
 int64_t clock_steady(void); // since some moment, never back
 

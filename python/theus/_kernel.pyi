@@ -649,6 +649,9 @@ class Memory:
 
 def _register(kind: type, how: Any, /) -> None: ...
 def _mark(value: object, /) -> None: ...
+def _now() -> int:
+    """Nanoseconds since the epoch, within some milliseconds."""
+
 def _clock(nanoseconds: int, /) -> None:
     """What the clocks of the extension tell from now on; below 0 the real time. For tests."""
 

@@ -2,11 +2,11 @@
 
 import logging
 import threading
-import time
 from collections import deque
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from theus import _kernel
 from theus._drawing import draw_machine
 from theus._machine import Definition, Machine, Move, State, Step, load_machine
 from theus._picture import Picture
@@ -128,7 +128,9 @@ class StateMachine:
                 return None
             self._current = self._machine.states[way.target]
             self._count += 1
-            made = Transition(self._count, before.name, str(event), way.target, time.time())
+            made = Transition(
+                self._count, before.name, str(event), way.target, _kernel._now() / 1e9
+            )
             self._history.append(made)
         _log.debug("%s: %s -> %s on %s", self.name, made.source, made.target, made.event)
         return made
