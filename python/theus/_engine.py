@@ -13,16 +13,15 @@ from theus._binding import bound
 from theus._checks import check_root, resolve_mode
 from theus._context import LockedContextMixin
 from theus._flux import Workflow, WorkflowRun, Workflows, fork, max_loops_of
-from theus._grid import Grid
 from theus._learn import in_force
-from theus._matrix import ContractMatrix, contract_matrix
+from theus._matrix import ContractMatrix, contract_matrix, contracts_grid, difference
 from theus._process import ProcessContract, checked_contract
 from theus._progress import follow
 from theus._recipe import AuditRecipe, ConfigFactory
 from theus._report import HeavyReport, heavy_report
 from theus._scan import decorated, import_tree
 from theus._table import default_table, interactive
-from theus._tree import ContextTree
+from theus._tree import ContextTree, engine_tree
 from theus._typing import Root
 from theus._watch import Watch
 from theus.errors import (
@@ -160,7 +159,7 @@ class TheusEngine(_kernel.Engine[Root]):
         former = self._contracts.get(name)
         if former is not None and former != contract:
             _log.warning(
-                "process %r has another contract now: %s", name, _difference(former, contract)
+                "process %r has another contract now: %s", name, difference(former, contract)
             )
         self._contracts[name] = contract
         self._taken.pop(name, None)
@@ -206,16 +205,9 @@ class TheusEngine(_kernel.Engine[Root]):
            ├─ balance      int                100          pay w
            └─ meta_note    str                'x'    META
         """
-        names = [process] if process else list(self._contracts)
-        for name in names:
+        for name in (process,) if process else ():
             self.get_process(name)
-
-        def rights(path: str) -> str:
-            found = {name: _right(*self._permission(name, path)) for name in names}
-            held = [f"{name} {right}" for name, right in found.items() if right]
-            return found[process] if process else ", ".join(held)
-
-        return ContextTree(self.ctx, rights, process or "processes")
+        return engine_tree(self, [process] if process else list(self._contracts), process)
 
     def watch(self, most: int = 100) -> Watch:
         """Keep the newest commits from now on as text, to look at what the last one changed.
@@ -410,19 +402,10 @@ class TheusEngine(_kernel.Engine[Root]):
         return f"<TheusEngine, {mode}, {count} processes, version {self.version}>"
 
     def _repr_html_(self) -> str:
-        rows = [
-            (
-                name,
-                "\n".join(contract.inputs),
-                "\n".join(contract.outputs),
-                "\n".join(e if isinstance(e, str) else e.__name__ for e in contract.errors),
-            )
-            for name, contract in self._contracts.items()
-        ]
-        head = ("process", "inputs", "outputs", "errors")
-        title = repr(self).strip("<>")
-        grid = Grid(head, rows, title, {"inputs": "dim"}, nothing="no process is registered yet")
-        return grid.html() + self.tree()._repr_html_()
+        return (
+            contracts_grid(repr(self).strip("<>"), self._contracts).html()
+            + self.tree()._repr_html_()
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -495,22 +478,3 @@ class TheusEngine(_kernel.Engine[Root]):
         root: Any = self.ctx
         parts = (root, root.global_ctx, root.domain_ctx)
         return [part for part in parts if isinstance(part, LockedContextMixin)]
-
-
-def _right(bits: int, zone: int) -> str:
-    """A permission in one letter; the bits are those of theus.h."""
-    return "w" if bits & 2 else "r" if bits & 1 else ""
-
-
-def _difference(former: ProcessContract, now: ProcessContract) -> str:
-    """What was added to a contract and taken from it."""
-    said = []
-    for part in ("inputs", "outputs", "side_effects", "errors"):
-        old, new = (
-            [each if isinstance(each, str) else each.__name__ for each in getattr(contract, part)]
-            for contract in (former, now)
-        )
-        marked = [f"+{each}" for each in new if each not in old]
-        marked += [f"-{each}" for each in old if each not in new]
-        said += [f"{part} {', '.join(marked)}"] if marked else []
-    return "; ".join(said) or "in another order"

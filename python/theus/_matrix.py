@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from theus import _kernel
 from theus._binding import steps_of
+from theus._grid import Grid
 
 if TYPE_CHECKING:
     from theus._process import ProcessContract
@@ -18,7 +19,7 @@ _STYLE = (
     ".theus-matrix td.theus-r{background:#4a90d933}.theus-matrix td.theus-w{background:#e0873655}"
     ".theus-matrix caption{caption-side:bottom;text-align:left;padding:4px 0;opacity:.75}</style>"
 )
-_WORDS = {"r": "reads", "w": "reads and writes", "": ""}
+_SAID = {"r": "reads", "w": "reads and writes", "": ""}
 
 
 class ContractMatrix(Mapping[str, Mapping[str, str]]):
@@ -91,6 +92,37 @@ def contract_matrix(contracts: Mapping[str, "ProcessContract"]) -> ContractMatri
     )
 
 
+def contracts_grid(title: str, contracts: Mapping[str, "ProcessContract"]) -> Grid:
+    """Each process and what it declares, a line each."""
+    rows = [
+        (name, *("\n".join(_words(contract, part)) for part in ("inputs", "outputs", "errors")))
+        for name, contract in contracts.items()
+    ]
+    head = ("process", "inputs", "outputs", "errors")
+    return Grid(head, rows, title, {"inputs": "dim"}, "no process is registered yet")
+
+
+def difference(former: "ProcessContract", now: "ProcessContract") -> str:
+    """Say what was added to a contract and taken from it.
+
+    >>> from theus.contracts import ProcessContract
+    >>> difference(ProcessContract(["domain.a"], []), ProcessContract(["domain.b"], []))
+    'inputs +domain.b, -domain.a'
+    """
+    said = []
+    for part in ("inputs", "outputs", "side_effects", "errors"):
+        old, new = _words(former, part), _words(now, part)
+        marked = [f"+{each}" for each in new if each not in old]
+        marked += [f"-{each}" for each in old if each not in new]
+        said += [f"{part} {', '.join(marked)}"] if marked else []
+    return "; ".join(said) or "in another order"
+
+
+def _words(contract: "ProcessContract", part: str) -> list[str]:
+    """One part of a contract as text."""
+    return [e if isinstance(e, str) else e.__name__ for e in getattr(contract, part)]
+
+
 def _order(path: str) -> list[tuple[bool, str]]:
     """Paths sort by their segments, so that what lies below a path follows it."""
     return [
@@ -122,5 +154,5 @@ def _same(above: Any, below: Any) -> bool:
 
 def _cell(right: str) -> str:
     return (
-        f'<td class="theus-{right}" title="{_WORDS[right]}">{right}</td>' if right else "<td></td>"
+        f'<td class="theus-{right}" title="{_SAID[right]}">{right}</td>' if right else "<td></td>"
     )

@@ -2,11 +2,14 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from theus._grid import Grid, shorten
 from theus._report import _ATOMS, _memory, _parts
 from theus.zones import PREFIX_HEAVY, PREFIX_META, PREFIX_SIGNAL
+
+if TYPE_CHECKING:
+    from theus._kernel import Engine
 
 _ZONES = {**dict.fromkeys(PREFIX_SIGNAL, "SIGNAL"), **dict.fromkeys(PREFIX_META, "META")}
 _ZONES |= dict.fromkeys(PREFIX_HEAVY, "HEAVY")
@@ -46,6 +49,22 @@ class ContextTree:
                 break
         below = "cut after so many lines" if len(rows) == _MOST else ""
         return Grid(head, rows, paint={"zone": "mark", "type": "dim"}, below=below)
+
+
+def engine_tree(engine: "Engine[Any]", names: list[str], column: str) -> ContextTree:
+    """The tree of an engine's context, with what the processes of these names may do."""
+
+    def rights(path: str) -> str:
+        found = {name: _right(engine._permission(name, path)[0]) for name in names}
+        held = [f"{name} {right}" for name, right in found.items() if right]
+        return found[column] if column else ", ".join(held)
+
+    return ContextTree(engine.ctx, rights, column or "processes")
+
+
+def _right(bits: int) -> str:
+    """A permission in one letter; the bits are those of theus.h."""
+    return "w" if bits & 2 else "r" if bits & 1 else ""
 
 
 Line = tuple[str, str, str, Any, str]
