@@ -252,6 +252,7 @@ def module() -> Iterator[Callable[..., types.ModuleType]]:
         exec("from theus import process\n" + source, vars(found))
         return found
 
+    gc.collect()  # an error that an earlier test caught may hold what it defined
     yield make
     for each in made.values():
         vars(each).clear()
