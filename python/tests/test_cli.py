@@ -3,6 +3,7 @@
 The page about it is executed: a ``console`` block is a session in one folder, from top to bottom.
 """
 
+import json
 import os
 import pty
 import re
@@ -401,6 +402,49 @@ def test_schema_gen_refuses(garden: Path) -> None:
     assert "context.py" in refused(theus("schema", "gen", cwd=garden))
     (garden / "src" / "context.py").write_text("class :\n")
     assert "context.py:1:7" in refused(theus("schema", "gen", cwd=garden))
+
+
+# ---- run -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def plant(tmp_path: Path) -> Path:
+    """The minimal project with two workflows."""
+    init_project("plant", tmp_path, template="minimal")
+    (tmp_path / "w.yaml").write_text(
+        "steps:\n  - {flux: while, condition: 'domain.total < 20', do: add}\n"
+    )
+    (tmp_path / "bad.yaml").write_text("steps: [ad]\n")
+    return tmp_path
+
+
+def test_run(plant: Path) -> None:
+    """A workflow runs on a fresh context; the state it leaves is JSON on stdout."""
+    state = json.loads(said(theus("run", "w.yaml", "--arg", "amount=7", cwd=plant)))
+    assert state == {"global": {"limit": 100}, "domain": {"total": 21, "history": [7, 7, 7]}}
+    done = theus("run", "w.yaml", "--arg", "amount=50", "--training", "--progress", cwd=plant)
+    assert json.loads(done.stdout)["domain"]["total"] == 50
+
+
+def test_run_the_demo(tmp_path: Path) -> None:
+    """The workflow of the demo runs under its recipe and its schema."""
+    init_project("demo", tmp_path)
+    state = json.loads(said(theus("run", "workflows/workflow.yaml", cwd=tmp_path)))
+    assert state["domain"] == {"status": "SUCCESS", "count": 10, "items": ["item 1"]}
+
+
+def test_run_refuses(plant: Path) -> None:
+    """What is wrong with a file, an argument, the context or a step is one message each."""
+    assert "bad.yaml:1:9" in refused(theus("run", "bad.yaml", cwd=plant))
+    assert "NAME=VALUE" in refused(theus("run", "w.yaml", "--arg", "7", cwd=plant))
+    assert "nothing" in refused(theus("run", "w.yaml", "--arg", "nothing=7", cwd=plant))
+    assert "is above the limit" in refused(theus("run", "w.yaml", "--arg", "amount=101", cwd=plant))
+    wrong = theus("run", "w.yaml", "--context", "src/context.py:Nothing", cwd=plant)
+    assert "Nothing" in refused(wrong)
+    (plant / "src" / "context.py").write_text("1 / 0\n")
+    assert "ZeroDivisionError" in refused(theus("run", "w.yaml", cwd=plant))
+    (plant / "src" / "context.py").unlink()
+    assert "--context" in refused(theus("run", "w.yaml", cwd=plant))
 
 
 # ---- viz -----------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from theus._version import __version__
-from theus.cli import _check, _finding, _learning, _scaffold, _specs
+from theus.cli import _check, _finding, _learning, _running, _scaffold, _specs
 from theus.cli._project import Project
 from theus.errors import TheusError
 from theus.schema_gen import generate_schema_from_file, schema_text
@@ -208,6 +208,53 @@ def viz(file: Path, current: str | None, output: Path | None) -> None:
     text = picture.svg() if output.suffix == ".svg" else str(picture)
     output.write_text(text, encoding="utf-8")
     click.echo(f"wrote {output}")
+
+
+@program.command(
+    example="theus run workflows/workflow.yaml\ntheus run workflows/workflow.yaml --arg litres=3"
+)
+@click.argument("workflow", type=_FILE)
+@click.option(
+    "--arg",
+    "arguments",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Argument of the workflow, as JSON or as text. May be repeated.",
+)
+@click.option(
+    "--context",
+    default=None,
+    metavar="FILE:CLASS",
+    help="Root of the context, made without arguments; the one in src/context.py.",
+)
+@click.option("--progress", is_flag=True, help="Show which step runs, on stderr.")
+@click.option("--training", is_flag=True, help="Without guard, transactions and audit.")
+@_in
+def run(
+    workflow: Path,
+    arguments: tuple[str, ...],
+    context: str | None,
+    progress: bool,
+    training: bool,
+    directory: Path | None,
+) -> None:
+    """Run WORKFLOW on a fresh context of the project, and print the state that it leaves, as JSON.
+
+    The processes are those below src/processes; the recipe of the project holds, where there is
+    one. What processes print goes to stderr.
+    """
+    try:
+        state = _running.run(
+            Project.at(directory),
+            workflow,
+            arguments,
+            context=context,
+            progress=progress,
+            strict=not training,
+        )
+    except _running.RunFailed as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(state)
 
 
 @program.group()
