@@ -542,6 +542,20 @@ def test_timers(plant: Plant) -> None:
     manager.close()  # joins the timer of an hour, which was stopped
 
 
+def test_training_mode(plant: Plant) -> None:
+    """Law: in training mode states run processes all the same, on the raw context."""
+    with TheusEngine(System(), strict_mode=False) as engine:
+        engine.register_process("deposit", deposit)
+        manager = WorkflowManager(engine)
+        manager.load_workflow(
+            {"states": {"IDLE": {"on": {"GO": "BUSY"}}, "BUSY": {"entry": "deposit"}}}
+        )
+        manager.process_signal("GO")
+        assert take(manager) == "EVT_CHAIN_DONE"
+        manager.close()
+        assert engine.ctx.domain_ctx.balance == 101
+
+
 # ---- the loop -----------------------------------------------------------------------------------
 
 

@@ -355,6 +355,60 @@ def test_a_signal_that_speaks_again_is_not_reset(world: World) -> None:
     assert world.plant.sig_level == 0
 
 
+def test_a_reset_loses_and_wins(world: World) -> None:
+    """Law: a reset that loses against other commits is tried again; in the end all is at rest."""
+    rounds = 60
+
+    @process(inputs=[], outputs=["domain.sig_level", "domain.n"])
+    def raise_level(ctx: Any) -> None:
+        ctx.domain.n += 1
+        ctx.domain.sig_level = ctx.domain.n
+
+    world.engine.register_process("raise_level", raise_level)
+    loop = threading.Thread(target=world.manager.run_workflow)
+    loop.start()
+    workers = [
+        threading.Thread(
+            target=lambda: [world.engine.run_process("raise_level") for _ in range(rounds)]
+        )
+        for _ in range(3)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    tick = threading.Event()
+    for _ in range(int(LONG / 0.01)):
+        if len(world.manager.fsm.history) == 3 * rounds:
+            break
+        tick.wait(0.01)
+    world.manager.stop()
+    loop.join(LONG)
+    world.settle()
+    assert len(world.manager.fsm.history) == 3 * rounds
+    assert world.plant.n == 3 * rounds
+    assert world.plant.sig_level == 0
+
+
+def test_a_reset_that_fails(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """Law: a field that cannot be put to rest is logged, and the machine has moved all the same."""
+
+    class Stubborn:
+        def __setattr__(self, name: str, value: Any) -> None:
+            if value is None:
+                raise ValueError("I will not rest")
+            super().__setattr__(name, value)
+
+    world.plant.table["it"] = Stubborn()
+    world.run(lambda domain: setattr(domain.table["it"], "cmd_stop", True))
+    world.manager.process_signal(world.bus.get(timeout=LONG))
+    world.settle()
+    assert world.manager.fsm.current_state == "OFF"
+    assert "cmd_stop could not be reset" in caplog.text
+    assert world.plant.table["it"].cmd_stop is True
+    caplog.clear()
+
+
 def test_what_is_gone_is_not_reset(world: World) -> None:
     """Law: the way to a signal may be gone when its event is taken; that is no error."""
     world.run(lambda domain: setattr(domain.units[1], "sig_ready", True))

@@ -12,7 +12,7 @@ from theus._engine import TheusEngine
 from theus._machine import Definition, Program, State
 from theus._picture import Picture
 from theus._signals import Signal, Way, reset, signals_of
-from theus.errors import EngineClosedError
+from theus.errors import EngineClosedError, TransactionConflictError
 from theus.interfaces import IEngine, IOrchestrator, IScheduler
 from theus.orchestrator._chain import DONE, FAIL, Alarms, Chain, Completion
 from theus.orchestrator.bus import SignalBus
@@ -23,6 +23,7 @@ __all__ = ["Completion", "WorkflowManager"]
 
 _log = logging.getLogger("WorkflowManager")
 _NOTHING = Program((), "")
+_ATTEMPTS = 100  # at a reset, each of which may lose against somebody else's commit
 
 
 class WorkflowManager(IOrchestrator):
@@ -358,14 +359,24 @@ class WorkflowManager(IOrchestrator):
             self.bus.emit(signal)
 
     def _consume(self, signal: Signal) -> None:
-        """Put the field to rest, unless it has spoken again since."""
-        if self._newest.get(signal.way) is not signal:
-            return
+        """Put the field to rest, unless it has spoken again since.
+
+        What goes wrong is logged: the event was taken, and the machine goes on with it.
+        """
         assert isinstance(self.engine, TheusEngine)
-        try:
-            reset(self.engine.edit, signal)
-        except EngineClosedError:
-            _log.debug("the engine was closed before %s was reset", signal.path)
+        for _ in range(_ATTEMPTS):
+            if self._newest.get(signal.way) is not signal:
+                return
+            try:
+                reset(self.engine.edit, signal)
+            except TransactionConflictError:
+                continue  # somebody wrote it meanwhile: it may have spoken again
+            except EngineClosedError:
+                _log.debug("the engine was closed before %s was reset", signal.path)
+            except Exception:
+                _log.exception("%s could not be reset", signal.path)
+            return
+        _log.error("%s could not be reset: others write it all the time", signal.path)
 
     def __enter__(self) -> Self:
         return self
