@@ -7,8 +7,17 @@ from typing import Annotated, Any, assert_type
 import theus
 from theus.contracts import ContractMatrix, ProcessContract, Reference
 from theus.delta import Commit, DeltaEntry
-from theus.interfaces import IEngine
+from theus.interfaces import IEngine, IOrchestrator, IScheduler
 from theus.locks import LockManager
+from theus.orchestrator import (
+    SignalBus,
+    State,
+    StateMachine,
+    ThreadExecutor,
+    Transition,
+    WorkflowManager,
+)
+from theus.viz import Picture, draw
 from theus.zones import ContextZone, resolve_zone
 
 
@@ -114,3 +123,18 @@ def caught(error: theus.AccessDeniedError) -> tuple[str, str, str]:
 def use(runs: IEngine) -> Any:
     """An IEngine runs processes by name."""
     return runs.execute_process("debit", amount=1)
+
+
+def machines(manager: WorkflowManager, bus: SignalBus, executor: ThreadExecutor) -> None:
+    """A machine says states and steps; a scheduler keeps the type of a result."""
+    assert_type(manager.fsm, StateMachine)
+    assert_type(manager.fsm.current_state, str)
+    assert_type(manager.fsm.trigger("GO"), list[str | dict[str, Any]])
+    assert_type(manager.fsm.history, tuple[Transition, ...])
+    assert_type(manager.fsm.states["IDLE"], State)
+    assert_type(executor.submit(len, "abc").result(), int)
+    assert_type(bus.get(timeout=0.1), Any)
+    assert_type(draw(manager), Picture)
+    scheduler: IScheduler = executor
+    orchestrator: IOrchestrator = manager
+    del scheduler, orchestrator
