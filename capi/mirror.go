@@ -55,6 +55,7 @@ const (
 	_ = -(uint(fault.AuditInterlock) ^ C.THEUS_AUDIT_INTERLOCK)
 	_ = -(uint(fault.Config) ^ C.THEUS_CONFIG)
 	_ = -(uint(fault.Conflict) ^ C.THEUS_CONFLICT)
+	_ = -(uint(fault.Schema) ^ C.THEUS_SCHEMA)
 )
 
 // Segments and shapes.
@@ -153,6 +154,9 @@ const (
 	_ = -(uint(audit.AskFinite) ^ C.THEUS_NEED_FINITE)
 	_ = -(uint(audit.AskExtreme) ^ C.THEUS_NEED_EXTREME)
 	_ = -(uint(audit.AskLayout) ^ C.THEUS_NEED_LAYOUT)
+	_ = -(uint(audit.AskPlace) ^ C.THEUS_NEED_PLACE)
+	_ = -(uint(audit.AskContents) ^ C.THEUS_NEED_CONTENTS)
+	_ = -(uint(audit.AskHas) ^ C.THEUS_NEED_HAS)
 	_ = -(uint(audit.Absent) ^ C.THEUS_VALUE_ABSENT)
 	_ = -(uint(audit.Raised) ^ C.THEUS_VALUE_RAISED)
 	_ = -(uint(audit.Null) ^ C.THEUS_VALUE_NULL)
@@ -167,4 +171,23 @@ const (
 	_ = -(uint(audit.Array) ^ C.THEUS_VALUE_ARRAY)
 	_ = -(uint(audit.Object) ^ C.THEUS_VALUE_OBJECT)
 	_ = -(uint(audit.Each) ^ C.THEUS_VALUE_EACH)
+)
+
+// Schemas.
+const (
+	_ = -(uint(audit.Root) ^ C.THEUS_TYPE_ROOT)
+	_ = -(uint(audit.IsNone) ^ C.THEUS_TYPE_NONE)
+	_ = -(uint(audit.IsBool) ^ C.THEUS_TYPE_BOOL)
+	_ = -(uint(audit.IsInt) ^ C.THEUS_TYPE_INT)
+	_ = -(uint(audit.IsFloat) ^ C.THEUS_TYPE_FLOAT)
+	_ = -(uint(audit.IsText) ^ C.THEUS_TYPE_TEXT)
+	_ = -(uint(audit.IsBytes) ^ C.THEUS_TYPE_BYTES)
+	_ = -(uint(audit.IsList) ^ C.THEUS_TYPE_LIST)
+	_ = -(uint(audit.IsTuple) ^ C.THEUS_TYPE_TUPLE)
+	_ = -(uint(audit.IsDict) ^ C.THEUS_TYPE_DICT)
+	_ = -(uint(audit.IsSet) ^ C.THEUS_TYPE_SET)
+	_ = -(uint(audit.IsFrozenset) ^ C.THEUS_TYPE_FROZENSET)
+	_ = -(uint(audit.IsDeque) ^ C.THEUS_TYPE_DEQUE)
+	_ = -(uint(audit.IsBytearray) ^ C.THEUS_TYPE_BYTEARRAY)
+	_ = -(uint(audit.IsObject) ^ C.THEUS_TYPE_OBJECT)
 )

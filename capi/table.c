@@ -54,6 +54,9 @@ static const theus_api api = {
     .flux_holds = theus_flux_holds,
     .flux_release = theus_flux_release,
     .flux_free = theus_flux_free,
+    .schema_load = theus_schema_load,
+    .schema_describe = theus_schema_describe,
+    .schema_judge = theus_schema_judge,
 };
 
 const theus_api *theus_get_api(uint32_t abi_version) {

@@ -66,8 +66,9 @@ enum {
   THEUS_PANIC = 14,      // the kernel panicked in this call; please report it
   THEUS_AUDIT_BLOCK = 15,     // a rule of level B refuses this run
   THEUS_AUDIT_INTERLOCK = 16, // a rule of level A or S refuses it, or the engine is stopped by one
-  THEUS_CONFIG = 17,          // a recipe or workflow is malformed; the message lists every problem
-  THEUS_CONFLICT = 18         // the transaction lost against a commit and may not run again
+  THEUS_CONFIG = 17,          // a recipe, workflow or schema is malformed; the message lists every problem
+  THEUS_CONFLICT = 18,        // the transaction lost against a commit and may not run again
+  THEUS_SCHEMA = 19           // a value is not of the type that the schema says
 };
 
 // theus_error carries a failure. All spans point into storage, which theus_error_release frees.
@@ -651,6 +652,65 @@ typedef struct theus_flux_options {
 } theus_flux_options;
 typedef const theus_flux_options *theus_flux_options_in;
 
+// ---- schemas -----------------------------------------------------------------------------------
+
+// A schema says of what type fields are. It compiles to a table of types, which the host keeps: it
+// compares what was written with that, one value at a time, and asks only where the table does not
+// tell. Type 0 is any, of which nothing is asked; type 1 is that of the system context.
+enum { THEUS_TYPE_ANY = 0, THEUS_TYPE_ROOT = 1 };
+enum {
+  THEUS_TYPE_NONE = 1, // None
+  THEUS_TYPE_BOOL = 2,
+  THEUS_TYPE_INT = 4, // and not bool
+  THEUS_TYPE_FLOAT = 8,
+  THEUS_TYPE_TEXT = 16,
+  THEUS_TYPE_BYTES = 32,
+  THEUS_TYPE_LIST = 64,
+  THEUS_TYPE_TUPLE = 128,
+  THEUS_TYPE_DICT = 256,
+  THEUS_TYPE_SET = 512,
+  THEUS_TYPE_FROZENSET = 1024,
+  THEUS_TYPE_DEQUE = 2048,
+  THEUS_TYPE_BYTEARRAY = 4096,
+  THEUS_TYPE_OBJECT = 8192 // anything else
+};
+typedef struct theus_typed_field {
+  theus_str name;
+  uint32_t type;
+  uint32_t reserved;
+} theus_typed_field;
+// theus_typing is an entry of the table. A value fits if it is of a kind in accepts, or an instance
+// of the class; or, where there are members, if it fits one of them, the first that it does. What
+// fits is looked into: its items, the keys of a dict, its fields, which are attributes or keys. Where
+// asked is 1, what fits is judged by the kernel as well.
+typedef struct theus_typing {
+  uint32_t accepts; // THEUS_TYPE_NONE ...
+  uint32_t item;
+  uint32_t key;
+  uint32_t asked;
+  theus_str class_name; // one of those the host named; empty for none
+  const theus_typed_field *fields;
+  size_t n_fields;
+  const uint32_t *members;
+  size_t n_members;
+} theus_typing;
+typedef struct theus_types {
+  const theus_typing *types;
+  size_t n_types;
+  theus_storage storage; // owned; NULL means released or never filled
+} theus_types;
+
+// theus_schema is a text that holds one, and the classes that its types may name.
+typedef struct theus_schema {
+  theus_str name; // of the file, for messages
+  theus_str text; // YAML
+  const theus_str *classes;
+  size_t n_classes;
+  uint32_t built; // 1: a program made the text; messages name fields, not lines
+  uint32_t reserved;
+} theus_schema;
+typedef const theus_schema *theus_schema_in;
+
 // ---- functions ---------------------------------------------------------------------------------
 
 // theus_describe fills *out with facts about the library.
@@ -995,8 +1055,41 @@ extern theus_status theus_audit_stopped(theus_engine engine, uint32_t *stopped, 
 extern theus_status theus_audit_log(theus_engine engine, theus_audit_query_in query,
                                     theus_audit_events *out, theus_error *err);
 
-// theus_audit_release frees the storage of a plan, of a judgement, of events, of a description or of what
-// was learned, and zeroes it.
+// theus_schema_load compiles a schema and puts it in force.
+//
+// Returns THEUS_OK           *out is the table
+//         THEUS_CONFIG       it is malformed; the message lists every problem
+//         THEUS_CLOSED, THEUS_POISONED
+// Owns:   copies what it keeps of *schema; out->storage, which theus_audit_release frees.
+// Thread: any.
+extern theus_status theus_schema_load(theus_engine engine, theus_schema_in schema, theus_types *out,
+                                      theus_error *err);
+
+// theus_schema_describe checks a schema, but for what its types mean, and gives it as JSON; see
+// Describe in core/audit.
+//
+// Returns THEUS_OK           *out is the text
+//         THEUS_CONFIG       as theus_schema_load
+// Owns:   *storage, which theus_audit_release frees; *out points into it.
+// Thread: any.
+extern theus_status theus_schema_describe(theus_schema_in schema, theus_str *out,
+                                          theus_storage *storage, theus_error *err);
+
+// theus_schema_judge asks about a value that a type of the table does not accept, or that fits and
+// is to be asked about. process is that which wrote it, empty for the state an engine is given;
+// path is where, and may be empty in a first call, whose error nobody is shown.
+//
+// Returns THEUS_OK           the value is as it shall be
+//         THEUS_SCHEMA       it is not; allowed is the type, nearest what the value is
+//         THEUS_INVALID      no such type, no schema, or a malformed value
+//         THEUS_CLOSED, THEUS_POISONED
+// Owns:   borrows the value for the call.
+// Thread: any.
+extern theus_status theus_schema_judge(theus_engine engine, uint32_t type, theus_values_in value,
+                                       theus_str process, theus_str path, theus_error *err);
+
+// theus_audit_release frees the storage of a plan, of a judgement, of events, of types, of a description or
+// of what was learned, and zeroes it.
 //
 // Returns nothing. What is NULL is left alone.
 // Owns:   frees *storage.
@@ -1183,6 +1276,10 @@ typedef struct theus_api {
   void (*flux_free)(theus_storage *);
   theus_status (*learn)(theus_engine, theus_error *);
   theus_status (*learned)(theus_engine, theus_str *, theus_storage *, theus_error *);
+  theus_status (*schema_load)(theus_engine, theus_schema_in, theus_types *, theus_error *);
+  theus_status (*schema_describe)(theus_schema_in, theus_str *, theus_storage *, theus_error *);
+  theus_status (*schema_judge)(theus_engine, uint32_t, theus_values_in, theus_str, theus_str,
+                               theus_error *);
 } theus_api;
 
 // theus_get_api returns the table for an ABI version, or NULL if this library does not speak it.

@@ -50,6 +50,7 @@ var edges = map[string]string{
 	"audit -> fault":          "a malformed recipe is a fault",
 	"audit -> path":           "a rule has a field",
 	"audit -> host":           "values are read through the host",
+	"audit -> zone":           "a schema does not judge HEAVY fields: a refusal could not undo a write",
 	"audit -> contract":       "never: what rules may read does not depend on contracts",
 	"flux -> fault":           "a malformed workflow is a fault",
 	"flux -> path":            "conditions name state",

@@ -555,6 +555,46 @@ static void checks(void) {
   OK(api->engine_close(engine, &err));
 }
 
+// A schema is a table that the host keeps; what it does not accept, the kernel judges.
+static void schemas(void) {
+  theus_engine engine = open_engine();
+  theus_str classes[] = {str("Bed")};
+  theus_schema given = {.name = str("s.yaml"), .classes = classes, .n_classes = 1,
+                        .text = str("domain: {a: {type: integer}, b: {type: \"list[Bed | none]\"}, "
+                                    "c: {type: \"Literal['x'] | none\"}}\n"
+                                    "objects: {Bed: {water: {type: float}}}")};
+  theus_schema bad = {.name = str("s.yaml"), .text = str("domain: {a: {type: intger}}")};
+  theus_types types = {0};
+  theus_value value = {.kind = THEUS_VALUE_STRING, .text = str("x")};
+  theus_str none = {0}, json = {0}, p = str("p"), path = str("domain_ctx.a");
+  theus_storage storage = NULL;
+  REFUSED(THEUS_INVALID, "no schema", api->schema_judge(engine, 1, &value, none, none, &err));
+  REFUSED(THEUS_CONFIG, "s.yaml:1:20: type \"intger\"", api->schema_load(engine, &bad, &types, &err));
+  REFUSED(THEUS_INVALID, "NULL", api->schema_load(engine, NULL, &types, &err));
+  OK(api->schema_describe(&bad, &json, &storage, &err)); // types are not looked at
+  CHECK(json.len > 2 && json.data[0] == '{');
+  api->audit_release(&storage);
+  OK(api->schema_load(engine, &given, &types, &err));
+  const theus_typing *root = &types.types[THEUS_TYPE_ROOT];
+  CHECK(root->n_fields == 1 && same(root->fields[0].name, "domain_ctx"));
+  const theus_typing *domain = &types.types[root->fields[0].type];
+  CHECK(domain->n_fields == 3 && same(domain->fields[1].name, "b"));
+  CHECK(types.types[domain->fields[0].type].accepts == (THEUS_TYPE_INT | THEUS_TYPE_BOOL));
+  const theus_typing *list = &types.types[domain->fields[1].type];
+  CHECK(list->accepts == THEUS_TYPE_LIST && types.types[list->item].n_members == 2);
+  const theus_typing *bed = &types.types[types.types[list->item].members[0]];
+  CHECK(same(bed->class_name, "Bed") && same(bed->fields[0].name, "water"));
+  uint32_t literal = types.types[domain->fields[2].type].members[0];
+  CHECK(types.types[literal].asked == 1);
+  OK(api->schema_judge(engine, literal, &value, p, path, &err));
+  value.text = str("y");
+  REFUSED(THEUS_SCHEMA, "process 'p' leaves domain_ctx.a as str 'y'",
+          api->schema_judge(engine, literal, &value, p, path, &err));
+  REFUSED(THEUS_INVALID, "no type", api->schema_judge(engine, 999, &value, p, path, &err));
+  api->audit_release(&types.storage);
+  OK(api->engine_close(engine, &err));
+}
+
 static void audits(void) {
   theus_engine engine = open_engine();
   theus_process p = process(engine, "p", NULL, "domain");
@@ -790,7 +830,8 @@ int main(int argc, char **argv) {
   nesting();
     audits();
     checks();
-  machines();
+    machines();
+    schemas();
     arrays();
     panics();
   }

@@ -36,6 +36,8 @@
 // Inheritance: inherited rules come first. A rule of its own on the same gate, field and condition
 // replaces them, and keeps the settings it does not say.
 //
+// Beside recipes there are schemas, which say of what type fields are: see schema.go.
+//
 // Caveats: a wildcard that finds nothing is no violation. A run of a process inside another is
 // counted again when the outer one is repeated. Counts belong to the auditor and end with it.
 package audit

@@ -57,6 +57,7 @@ const maxProblems = 50
 
 // report collects problems.
 type report struct {
+	what     string // the file is, if no recipe
 	problems Problems
 	more     int // left out
 }
@@ -82,7 +83,7 @@ func (r *report) err() error {
 	})
 	e := &fault.Error{Kind: fault.Invalid, Op: "load", Err: r.problems}
 	e.Detail = r.problems[0].Place.String() + ": " + r.problems[0].Text
-	e.Text = "Invalid Recipe: " + r.problems.Error()
+	e.Text = "Invalid " + cmp.Or(r.what, "Recipe") + ": " + r.problems.Error()
 	if r.more > 0 {
 		e.Text += fmt.Sprintf("\n%d more problems are not shown", r.more)
 	}

@@ -59,7 +59,7 @@ func (r *reader) document(text []byte) *yaml.Node {
 		return nil
 	}
 	if err := decode(dec, &second); err == nil {
-		r.fail(&second, "a recipe is one document; remove what follows ---")
+		r.fail(&second, "a file is one document; remove what follows ---")
 		return nil
 	} else if !errors.Is(err, io.EOF) {
 		r.syntax(text, err)

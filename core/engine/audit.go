@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"errors"
-
 	"github.com/theus-project/theus/core/audit"
 	"github.com/theus-project/theus/core/fault"
 	"github.com/theus-project/theus/core/guard"
@@ -22,10 +20,7 @@ type Recipe struct {
 // Load reads a recipe. What is wrong with it is a fault.Config, which lists every problem.
 func (r Recipe) Load() (*audit.Recipe, error) {
 	recipe, err := audit.Loader{Built: r.Built, Language: r.Checks}.Load(r.Name, r.Text)
-	if f, ok := errors.AsType[*fault.Error](err); ok {
-		f.Kind = fault.Config
-	}
-	return recipe, err
+	return recipe, asConfig(err)
 }
 
 // AuditPlan is what one gate of a process has to be handed.

@@ -31,8 +31,9 @@ type Engine struct {
 	workflow *contract.Policy
 	auditor  *audit.Auditor
 	auditing *contract.Policy // under which its rules read
-	closed   atomic.Bool      // changes once, with mu held
-	learns   atomic.Bool      // changes once, before anything is registered
+	schema   atomic.Pointer[audit.Schema]
+	closed   atomic.Bool // changes once, with mu held
+	learns   atomic.Bool // changes once, before anything is registered
 
 	mu     sync.Mutex // protects the fields below; a leaf: nothing under it blocks or calls out
 	lane   *transaction.Lane

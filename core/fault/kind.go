@@ -43,6 +43,8 @@ const (
 	Config Kind = 17
 	// Conflict is returned when a transaction lost against a commit and may not run again.
 	Conflict Kind = 18
+	// Schema is returned when a value that was written is not of the type that a schema says.
+	Schema Kind = 19
 )
 
 var _ error = Kind(0)
@@ -68,6 +70,7 @@ var kinds = [...]string{
 	AuditInterlock: "stopped by a rule",
 	Config:         "malformed settings",
 	Conflict:       "lost against a commit",
+	Schema:         "value is not of the declared type",
 }
 
 // Error names the kind.

@@ -40,7 +40,7 @@ static int is_declared(process *p, PyObject *error) {
 
 // Errors of the kernel itself reach the caller as they are.
 static int is_ours(state *st, PyObject *error) {
-  static const char *const names[] = {"ContractViolationError", "AuditError", "LockViolationError", "KernelPanic",
+  static const char *const names[] = {"ContractViolationError", "AuditError", "SchemaViolationError", "LockViolationError", "KernelPanic",
                                       "TransactionConflictError", "ForkedKernelError",
                                       "NestingLimitError", "EngineClosedError"};
   for (size_t i = 0; i < Py_ARRAY_LENGTH(names); i++) {

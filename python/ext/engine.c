@@ -92,7 +92,7 @@ static int engine_traverse(PyObject *op, visitproc visit, void *arg) {
   Py_VISIT(e->fault);
   Py_VISIT(e->reading);
   Py_VISIT(e->commits);
-  return 0;
+  return schema_visit(e->schema, visit, arg);
 }
 
 static int engine_clear(PyObject *op) {
@@ -129,6 +129,7 @@ static void engine_dealloc(PyObject *op) {
     e->spare = c->next;
     core_free(c);
   }
+  schema_free(e->schema);
   (void)engine_clear(op); // always 0
   type->tp_free(op);
   Py_DECREF(type);
@@ -514,6 +515,7 @@ static PyMethodDef engine_methods[] = {
     {"_learn", learn_start, METH_NOARGS, NULL},
     {"_learned", learn_told, METH_NOARGS, NULL},
     {"_audit_load", audit_load, METH_VARARGS, NULL},
+    {"_schema_load", schema_load, METH_VARARGS, NULL},
     {"_audit_reset", audit_reset, METH_NOARGS, NULL},
     {"_audit_stopped", audit_stopped, METH_NOARGS, NULL},
     {"_audit_log", audit_log, METH_VARARGS, NULL},

@@ -20,6 +20,7 @@ static const char *const CLASS_OF[] = {
     [THEUS_AUDIT_INTERLOCK] = "AuditInterlockError",
     [THEUS_CONFIG] = "ConfigError",
     [THEUS_CONFLICT] = "TransactionConflictError",
+    [THEUS_SCHEMA] = "SchemaViolationError",
 };
 
 PyObject *errors_class(state *st, const char *name) {

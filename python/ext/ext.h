@@ -40,6 +40,7 @@ typedef struct view view;
 typedef struct plan plan;
 typedef struct method method;
 typedef struct journal journal; // what was there before a commit; its release may run destructors
+typedef struct schema schema;
 
 // ---- kinds of values (kind.c) ---------------------------------------------------------------
 
@@ -227,6 +228,7 @@ struct engine {
   Py_ssize_t fuse;     // at which point
   Py_ssize_t points;   // points passed since it was armed
   process *reading;    // stands for the conditions of workflows; NULL until one is evaluated
+  schema *schema;      // owned, or NULL
 };
 
 // clock.c: nanoseconds, of the real clocks or of a test's.
@@ -283,6 +285,7 @@ struct scope {
   PyObject *local, *log;
   struct twin_frame *twins; // twins in use, innermost first
   PyObject *models;         // dict: address -> view of a pydantic model that was written into
+  struct notes *notes;      // owned: what was written of which the schema says something
   lent lent[MAX_LENT]; // the last of them, in a ring
   unsigned n_lent;     // all of them
 };
@@ -355,6 +358,8 @@ typedef struct {
 // Each 0, or -1 with what is no Exception; what is one becomes a value. *out is zeroed before.
 int fetch_need(fetch *f, const need *n, PyObject *root, theus_value *out);
 int fetch_object(fetch *f, PyObject *value, uint32_t asked, int deep, theus_value *out);
+// New: a path one step longer. Steals the path.
+PyObject *fetch_longer(PyObject *path, uint32_t kind, PyObject *key, bool call);
 void fetch_free(fetch *f);
 void fetch_forget(fetch *f); // the needs fetched so far may go; the values stay good
 
@@ -382,6 +387,19 @@ PyObject *flux_ask(PyObject *op, PyObject *args);
 
 PyObject *learn_start(PyObject *op, PyObject *unused);
 PyObject *learn_told(PyObject *op, PyObject *unused);
+
+// ---- schemas (schema.c) ---------------------------------------------------------------------------
+
+int schema_note(view *v);    // v was written, in an engine with a schema
+// Compares what a run wrote with the schema. 0, or -1 with the refusal.
+int schema_gate(scope *s);
+int schema_keep(scope *s);    // a nested run was kept: its outer one is judged for it too
+void schema_forget(scope *s);
+void schema_free(schema *x);
+int schema_visit(schema *x, visitproc visit, void *arg);
+int schema_visit_notes(scope *s, visitproc visit, void *arg);
+PyObject *schema_load(PyObject *op, PyObject *args); // a method of the engine
+PyObject *schema_describe(PyObject *module, PyObject *args);
 
 // ---- one transaction (core.c, overlay.c) -------------------------------------------------------
 
@@ -420,6 +438,7 @@ struct node {
   uint32_t ordinal;  // 1 + place among the written objects, 0: not written
   uint32_t logged;   // `structure` at the last record
   uint64_t last;     // the key that was read last
+  uint32_t written;  // 1 + place among the notes of its scope, perhaps: see schema.c
   uint16_t level;    // depth of the savepoint that last saved it
   uint8_t kind;
   bool noted;        // something of it was read

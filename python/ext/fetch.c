@@ -465,8 +465,7 @@ static theus_value *push(many *m) {
   return &m->values[m->n++];
 }
 
-// New: a path one step longer. Steals the path.
-static PyObject *longer(PyObject *path, uint32_t kind, PyObject *key, bool call) {
+PyObject *fetch_longer(PyObject *path, uint32_t kind, PyObject *key, bool call) {
   PyObject *text = NULL;
   if (path == NULL)
     return NULL;
@@ -516,7 +515,7 @@ static int spread(fetch *f, const need *n, size_t i, PyObject *at, PyObject *pat
   }
   for (Py_ssize_t k = 0; !failed && k < PyList_GET_SIZE(pairs); k++) {
     PyObject *pair = PyList_GET_ITEM(pairs, k), *key = PyTuple_GET_ITEM(pair, 0);
-    PyObject *below = longer(Py_NewRef(path), THEUS_NAME, key, false);
+    PyObject *below = fetch_longer(Py_NewRef(path), THEUS_NAME, key, false);
     failed = below == NULL || Py_EnterRecursiveCall(" while reading what a rule looks at") ? -1 : 0;
     if (!failed) {
       failed = collect(f, n, i + 1, PyTuple_GET_ITEM(pair, 1), below, to);
@@ -538,14 +537,14 @@ static int collect(fetch *f, const need *n, size_t i, PyObject *at, PyObject *pa
       failed = spread(f, n, i, at, path, to);
       goto done;
     }
-    path = longer(path, s->kind, s->key, s->call);
+    path = fetch_longer(path, s->kind, s->key, s->call);
     found = path == NULL ? -1 : advance(f, s, &at);
   }
   PyObject *error = found < 0 ? errors_take() : NULL;
   for (; found == 0 && i < n->n_steps; i++) // the whole field is missing
     path = n->steps[i].kind == THEUS_ANY
-               ? longer(path, THEUS_NAME, f->st->s_any, false)
-               : longer(path, n->steps[i].kind, n->steps[i].key, n->steps[i].call);
+               ? fetch_longer(path, THEUS_NAME, f->st->s_any, false)
+               : fetch_longer(path, n->steps[i].kind, n->steps[i].key, n->steps[i].call);
   theus_value *v = path == NULL ? NULL : push(to);
   size_t where = to->n - 1;
   if (error != NULL)

@@ -118,6 +118,7 @@ static PyMethodDef kernel_functions[] = {
     {"describe_recipe", audit_describe, METH_VARARGS, "A recipe, checked, as JSON."},
     {"load_machine", fsm_load, METH_VARARGS, "A state machine, checked, as JSON."},
     {"outline", fsm_outline, METH_VARARGS, "The steps of a workflow as JSON."},
+    {"describe_schema", schema_describe, METH_VARARGS, "A schema, checked, as JSON."},
     {0},
 };
 

@@ -280,6 +280,7 @@ scope *scope_begin(engine *e, process *p, start how) {
   s->local = s->log = NULL;
   s->twins = NULL;
   s->models = NULL;
+  s->notes = NULL;
   s->n_lent = 0;
   s->task = s->token = NULL;
   s->enclosing = NULL;
@@ -370,6 +371,7 @@ static void leave(scope *s) {
     }
   }
   forget_layers(s);
+  schema_forget(s);
   if (outer != NULL && outer->doomed)
     scope_abandon(outer);
   Py_XDECREF((PyObject *)outer);
@@ -447,6 +449,10 @@ static int tell_in_turn(scope *s, theus_outcome outcome, theus_action *next, the
 static void leave_well(scope *s, PyObject **result) {
   engine *e = s->engine;
   core *c = s->core;
+  if (s->notes != NULL && schema_gate(s) < 0) {
+    Py_CLEAR(*result);
+    return;
+  }
   forget_layers(s); // ours: they must not count as views that survived
   if (c->live_views > 0)
     Py_SETREF(*result, plain(e->st, *result));
@@ -503,7 +509,7 @@ PyObject *scope_finish(scope *s, PyObject *result, theus_outcome outcome) {
     if (!failed && c->writes != NULL)
       publish_file(e, e->version, name, c->writes);
   } else if (next.kind == THEUS_KEEP) {
-    failed = core_keep(c) < 0;
+    failed = schema_keep(s) < 0 || core_keep(c) < 0;
     if (failed)
       drop(s);
   } else if (next.kind == THEUS_DROP || next.kind == THEUS_AGAIN) {
@@ -574,6 +580,11 @@ static int scope_traverse(PyObject *op, visitproc visit, void *arg) {
   Py_VISIT(s->local);
   Py_VISIT(s->log);
   Py_VISIT(s->models);
+  if (s->notes != NULL) {
+    int stop = schema_visit_notes(s, visit, arg);
+    if (stop)
+      return stop;
+  }
   // An edit block may be garbage, and reach itself through what is pending in it. A process is on
   // the stack of its thread: nothing it holds is garbage, so a large one is not walked for that.
   return s->core != NULL && s->outer == NULL && s->proc == NULL ? core_traverse(s->core, visit, arg)

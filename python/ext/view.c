@@ -425,6 +425,8 @@ int view_log(view *v, shape *s, uint16_t op, uint8_t segment, PyObject *key, Py_
     goto done;
   if (STATE(v)->has_models && !heavy && models_note(v) < 0)
     goto done;
+  if (v->scope->engine->schema != NULL && !heavy && schema_note(v) < 0)
+    goto done;
   if (c->writes == NULL || (s->zone != THEUS_SIGNAL && v->scope->engine->curious == 0)) {
     failed = 0;
     goto done;

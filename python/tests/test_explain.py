@@ -53,6 +53,7 @@ CODES = {
     "THEUS-F001": "FluxLimitError",
     "THEUS-F002": "FluxCancelledError",
     "THEUS-G001": "ConfigError",
+    "THEUS-G003": "SchemaViolationError",
     "THEUS-G002": "ScanError",
 }
 KINDS: list[Any] = [

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import FunctionType, TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Literal, Protocol, Self
 
 from theus import _kernel
 from theus._audit import AuditLog, tell
@@ -20,6 +20,7 @@ from theus._progress import follow
 from theus._recipe import AuditRecipe, ConfigFactory
 from theus._report import HeavyReport, heavy_report
 from theus._scan import decorated, import_tree
+from theus._schema import ContextSchema
 from theus._table import default_table, interactive
 from theus._tree import ContextTree, engine_tree
 from theus._typing import Root
@@ -56,13 +57,17 @@ class TheusEngine(_kernel.Engine[Root]):
             training mode nothing is judged, and one warning says so.
         max_ops: how many iterations one run of a workflow may make, all its loops together. None
             asks the variable THEUS_MAX_LOOPS, else means 10000.
+        schema: of what type the fields are: ``ConfigFactory.load_schema(path)``, a ContextSchema,
+            or ``"annotations"`` for those of the classes of the context. Whatever is written is
+            compared with it before it is visible; without it nothing is.
 
     Raises:
         TypeError: system_ctx has not both layers, or in strict mode a field ``local`` or ``log``,
             which the engine provides; strict_mode is no bool, audit_recipe no AuditRecipe,
             max_ops no whole number above 0.
         ConfigError: a variable holds neither of 1/true/yes/on and 0/false/no/off, or no number;
-            the recipe is malformed, and the text lists every mistake.
+            the recipe or the schema is malformed, and the text lists every mistake.
+        SchemaViolationError: system_ctx is not as the schema says.
 
     To a type checker an engine is generic in its root: ``TheusEngine[System]`` has an ``edit()``
     that gives a ``System``, and so does the engine that ``TheusEngine(System(...))`` makes.
@@ -100,6 +105,7 @@ class TheusEngine(_kernel.Engine[Root]):
         audit_recipe: AuditRecipe | None = None,
         *,
         max_ops: int | None = None,
+        schema: ContextSchema | Literal["annotations"] | None = None,
     ) -> None:
         self._elsewhere = in_force()  # where contracts come from while they are learned
         strict = resolve_mode(strict_mode) or self._elsewhere is not None
@@ -110,10 +116,21 @@ class TheusEngine(_kernel.Engine[Root]):
                 f"audit_recipe is {audit_recipe!r}; give ConfigFactory.load_recipe(path),"
                 f" or an AuditRecipe"
             )
+        if schema == "annotations":
+            schema = ContextSchema.from_context(system_ctx)
+        if not isinstance(schema, ContextSchema | None):
+            raise TypeError(
+                f"schema is {schema!r}; give ConfigFactory.load_schema(path), a ContextSchema,"
+                f' or "annotations"'
+            )
         super().__init__(system_ctx, strict)
         self._flux = Workflows(self, max_loops)
         if self._elsewhere is not None and self._elsewhere.learns:
             self._learn()
+        if schema is not None and strict:
+            self._schema_load(*schema._wording())
+        elif schema is not None:
+            _log.warning("a schema has no effect in training mode: nothing is judged")
         self._recipe = audit_recipe
         self._heard = 0  # serial of the newest event that was told
         if audit_recipe is not None and strict:

@@ -33,6 +33,7 @@ _CURES = {
     "THEUS-F002": "catch it where the workflow is driven, or do not cancel it",
     "THEUS-G001": "set what the text names to one of the values it lists",
     "THEUS-G002": "mend the files below; each error is explained",
+    "THEUS-G003": "store a value of the expected type, or change the schema",
 }
 _INDENT = "  "
 

@@ -61,6 +61,9 @@ class Engine(Generic[Root]):
         """Learn the contracts of what is registered from now on, instead of enforcing them."""
     def _learned(self) -> tuple[str, bytes]:
         """(places that were reached, as JSON; what was done there, by the number of the shape)."""
+    def _schema_load(self, name: str, text: str, built: bool, classes: dict[str, type], /) -> None:
+        """Put a schema in force, and compare the context with it. Not for users."""
+
     def _audit_load(self, name: str, text: str, built: bool, /) -> None:
         """Put a recipe in force. Raises ConfigError and changes nothing where it is malformed."""
     def _audit_reset(self) -> bool:
@@ -680,6 +683,9 @@ def canonical(path: str, /) -> str:
     """A path as the kernel prints it. Raises ValueError where it is none."""
 
 def zone_of(path: str, /) -> int: ...
+def describe_schema(name: str, text: str, built: bool, /) -> str:
+    """A schema, checked but for what its types mean, as JSON."""
+
 def describe_recipe(name: str, text: str, built: bool, /) -> str:
     """A recipe as JSON, with what it inherits. Raises ConfigError where it is malformed."""
 

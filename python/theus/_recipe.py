@@ -1,8 +1,6 @@
 """Recipes as values: what a file says, or what a program builds. The kernel checks both."""
 
-import base64
 import json
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from theus import _kernel
+from theus._schema import ContextSchema, load_schema
+from theus._yaml import limit, yaml
 from theus.errors import ConfigError
 
 _SETTINGS = {
@@ -83,7 +83,18 @@ class AuditRecipe:
 
 
 class ConfigFactory:
-    """Reads recipes."""
+    """Reads recipes and schemas."""
+
+    @staticmethod
+    def load_schema(path: str | os.PathLike[str]) -> ContextSchema:
+        """Read a schema from a YAML file.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ConfigError: it is malformed; the text lists every mistake as file:line:column. What its
+                types mean is looked at when it is given to an engine.
+        """
+        return load_schema(path)
 
     @staticmethod
     def load_recipe(path: str | os.PathLike[str]) -> AuditRecipe:
@@ -139,26 +150,13 @@ def _rule(rule: dict[str, Any]) -> RuleSpec:
     return RuleSpec(
         rule["field"],
         rule["condition"],
-        _limit(rule["limit"]),
+        limit(rule["limit"]),
         rule["level"],
         rule["min_threshold"],
         rule["max_threshold"],
         rule["reset_on_success"],
         rule["message"] or None,
     )
-
-
-def _limit(value: Any) -> Any:
-    """A limit from the JSON of the kernel, see Describe in core/audit."""
-    if isinstance(value, list):
-        return [_limit(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if "float" in value:
-        return float(value["float"])
-    if "bytes" in value:
-        return base64.b64decode(value["bytes"])
-    return {_limit(key): _limit(item) for key, item in value["map"]}
 
 
 def _document(definitions: Mapping[str, ProcessRecipe]) -> str:
@@ -176,7 +174,7 @@ def _document(definitions: Mapping[str, ProcessRecipe]) -> str:
             "errors": list(each.errors),
             **({} if each.inherits is None else {"inherits": each.inherits}),
         }
-    return _yaml("process_recipes", {"process_recipes": entries})
+    return yaml("process_recipes", {"process_recipes": entries})
 
 
 def _mapping(name: str, rule: RuleSpec) -> dict[str, Any]:
@@ -192,29 +190,3 @@ def _mapping(name: str, rule: RuleSpec) -> dict[str, Any]:
         "reset_on_success": rule.reset_on_success,
     }
     return said if rule.message is None else {**said, "message": rule.message}
-
-
-def _yaml(where: str, value: Any) -> str:
-    """A value in YAML's flow style, which JSON is but for a few things.
-
-    >>> _yaml("x", {"a": [1, 2.5, float("inf"), None, True, b"x", "é"]})
-    '{"a": [1, 2.5, .inf, null, true, !!binary "eA==", "é"]}'
-    """
-    if value is None or isinstance(value, bool):
-        return json.dumps(value)
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\x7f")
-    if isinstance(value, int):
-        return int.__repr__(value)
-    if isinstance(value, float):
-        if math.isfinite(value):
-            return float.__repr__(value)
-        return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
-    if isinstance(value, bytes):
-        return f'!!binary "{base64.b64encode(value).decode()}"'
-    if isinstance(value, list | tuple | set | frozenset):
-        return f"[{', '.join(_yaml(where, item) for item in value)}]"
-    if isinstance(value, Mapping):
-        pairs = (f"{_yaml(where, key)}: {_yaml(key, item)}" for key, item in value.items())
-        return f"{{{', '.join(pairs)}}}"
-    raise ConfigError(f"{where!s}: {value!r} cannot be compared with; write it as plain data")

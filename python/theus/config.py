@@ -1,6 +1,16 @@
-"""Recipes: what an audit goes by, as a file or as values."""
+"""Recipes and schemas: what an engine judges by, as a file or as values."""
 
 from theus._recipe import AuditRecipe, ConfigFactory, ProcessRecipe, RuleSpec
-from theus.errors import ConfigError
+from theus._schema import ContextSchema, FieldSpec
+from theus.errors import ConfigError, SchemaViolationError
 
-__all__ = ["AuditRecipe", "ConfigError", "ConfigFactory", "ProcessRecipe", "RuleSpec"]
+__all__ = [
+    "AuditRecipe",
+    "ConfigError",
+    "ConfigFactory",
+    "ContextSchema",
+    "FieldSpec",
+    "ProcessRecipe",
+    "RuleSpec",
+    "SchemaViolationError",
+]

@@ -24,6 +24,7 @@
      ├── FluxCancelledError              a workflow was cancelled (RuntimeError)
      ├── KernelPanic                     a bug in the kernel (RuntimeError)
      └── ConfigError                     a setting or text that means nothing (ValueError)
+          └── SchemaViolationError       a value that is not of the type a schema says (TypeError)
     ScanError                            the files that failed to import (ExceptionGroup)
 
 Every ``TheusError`` says which process it is about, what it tried at which path, and how to mend
@@ -238,6 +239,28 @@ class ConfigError(TheusError, ValueError):
     """A setting, recipe or workflow that means nothing; the text tells what is wrong, and where."""
 
     code = "THEUS-G001"
+
+
+class SchemaViolationError(ConfigError, TypeError):
+    """A value that was written is not of the type that the schema says; nothing was written.
+
+    Attributes:
+        path: of the value.
+        expected: the type, in the words of the schema.
+        got: the type of the value and the value, or ``"nothing"`` if it is missing.
+    """
+
+    code = "THEUS-G003"
+
+    @property
+    def expected(self) -> str:
+        """The type that the schema says."""
+        return self.allowed[0] if self.allowed else ""
+
+    @property
+    def got(self) -> str:
+        """What the value is."""
+        return self.nearest
 
 
 class ScanError(ExceptionGroup[Exception]):

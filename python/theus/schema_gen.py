@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from theus._fields import Field, last_name, layers_of, read_classes, unwrapped
-from theus._recipe import _yaml
+from theus._yaml import yaml
 
 __all__ = ["generate_schema_from_file"]
 
@@ -105,10 +105,10 @@ def _made(factory: ast.expr) -> Any:
 
 
 def _word(key: str, value: Any) -> str:
-    return value if key == "type" else _yaml(key, value)
+    return value if key == "type" else yaml(key, value)
 
 
 def _key(name: str) -> str:
     """A name as a key of YAML: quoted where YAML would take it for something else."""
     plain = name.isidentifier() and name.lower() not in ("y", "n", "yes", "no", "on", "off", "null")
-    return name if plain and name.lower() not in ("true", "false") else _yaml("", name)
+    return name if plain and name.lower() not in ("true", "false") else yaml("", name)
