@@ -364,7 +364,9 @@ static bool is_missing(void) {
 // 1, *to new; 0: there is none; -1.
 static int item(PyObject *from, PyObject *key, PyObject **to) {
   PyMappingMethods *mapping = Py_TYPE(from)->tp_as_mapping;
-  if (mapping == NULL || mapping->mp_subscript == NULL || PyType_Check(from))
+  PySequenceMethods *sequence = Py_TYPE(from)->tp_as_sequence; // a deque has no other way
+  if (PyType_Check(from) || ((mapping == NULL || mapping->mp_subscript == NULL) &&
+                             (sequence == NULL || sequence->sq_item == NULL)))
     return 0;
   *to = PyObject_GetItem(from, key);
   if (*to != NULL)

@@ -1,9 +1,11 @@
 """Recipes, through the engine: every condition, level and gate, and what went wrong before."""
 
+import io
 import json
 import logging
 import re
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -79,6 +81,7 @@ class Garden(BaseDomainContext):
     value: Any = None
     other: Any = 0
     beds: dict[str, Bed] = field(default_factory=lambda: {"north": Bed(), "the south": Bed(2.0)})
+    recent: deque[int] = field(default_factory=lambda: deque([1, 2, 3]))
     rows: list[Any] = field(default_factory=lambda: [Bed(), Bed(5.0)])
     heavy_map: Any = None
     sig_go: bool = False
@@ -239,6 +242,7 @@ def test_absent_and_none_are_two_things(garden: Open) -> None:
         ("domain.beds.north.double()", 2.0),
         ("domain.beds.north.half", 0.5),
         ("domain.rows[1].water", 5.0),
+        ("domain.recent[-1]", 3),
     ],
 )
 @pytest.mark.parametrize("gate", GATES)
@@ -674,7 +678,11 @@ def test_the_log_can_be_asked(garden: Open, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no level"):
         log.query(level="X")
     assert log.export(tmp_path / "events.jsonl") == 3
+    file = io.StringIO()
+    assert log.export(file, after=1) == 2
     lines = (tmp_path / "events.jsonl").read_text().splitlines()
+    assert file.getvalue().splitlines() == lines[1:]
+    assert [json.loads(line)["serial"] for line in lines] == [1, 2, 3]
     assert json.loads(lines[0])["value"] == "9"
     assert json.loads(lines[0])["limit"] == "5"
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from theus import (
     AuditBlockError,
@@ -380,3 +382,45 @@ def test_a_check_in_a_large_state(bank: Open) -> None:
     assert not blocks(engine)
     assert blocks(engine, body=lambda ctx: setattr(ctx.domain.owners[2999], "balance", -1))
     assert blocks(engine, body=lambda ctx: ctx.domain.accounts.pop(7))
+
+
+# ---- twin --------------------------------------------------------------------------------------
+
+ATOMS = st.sampled_from(
+    [
+        "domain.reserves",
+        "domain.accounts['alice']",
+        "len(domain.owners)",
+        "sum(domain.accounts.values())",
+        "domain.owners[1].balance",
+        "max(o.balance for o in domain.owners)",
+        "domain.recent[-1]",
+        "0",
+        "7",
+    ]
+)
+NUMBERS = st.recursive(
+    ATOMS,
+    lambda inner: st.builds("({} {} {})".format, inner, st.sampled_from("+-*"), inner),
+    max_leaves=4,
+)
+TESTS = st.recursive(
+    st.builds("{} {} {}".format, NUMBERS, st.sampled_from(["<", "<=", "==", "!=", ">"]), NUMBERS),
+    lambda inner: st.one_of(
+        st.builds("({} {} {})".format, inner, st.sampled_from(["and", "or"]), inner),
+        st.builds("not ({})".format, inner),
+        st.builds("({} if {} else {})".format, inner, inner, inner),
+    ),
+    max_leaves=4,
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(TESTS, st.integers(-3, 3))
+def test_twin(text: str, reserves: int) -> None:
+    """An expression refuses where, and only where, Python says it is false."""
+    state = Bank(reserves=reserves)
+    recipe = AuditRecipe({"work": ProcessRecipe("work", [], [check(text)])})
+    with TheusEngine(BaseSystemContext(Limits(), state), True, recipe) as engine:
+        engine.register_process("work", work)
+        assert blocks(engine) != eval(text, {"domain": state})

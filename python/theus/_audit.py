@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from theus._grid import Grid
 
@@ -138,13 +138,20 @@ class AuditLog:
         found, _, _ = self._engine._audit_log(process, path, *numbers, after, most)
         return [_event(*each) for each in found]
 
-    def export(self, path: str | os.PathLike[str]) -> int:
-        """Append all events that are held to a file, one JSON object a line; return how many."""
-        events = self.query()
-        with Path(path).open("a", encoding="utf-8") as file:
-            for event in events:
-                said = {**asdict(event), "time": event.time.isoformat()}
-                file.write(json.dumps(said, ensure_ascii=False) + "\n")
+    def export(self, to: str | os.PathLike[str] | IO[str], *, after: int = 0) -> int:
+        """Write the events that are held as JSON lines, the oldest first; return how many.
+
+        Args:
+            to: a path, which is appended to, or a file that is open for text.
+            after: only events with a larger serial, so that a program can go on where it was.
+        """
+        if isinstance(to, str | os.PathLike):
+            with Path(to).open("a", encoding="utf-8") as file:
+                return self.export(file, after=after)
+        events = self.query(after=after)
+        for event in events:
+            said = {**asdict(event), "time": event.time.isoformat()}
+            to.write(json.dumps(said, ensure_ascii=False) + "\n")
         return len(events)
 
 
