@@ -189,6 +189,7 @@ func (w *workflow) answer(in C.theus_flux_answer_in) (a flux.Answer, err error) 
 	if in == nil {
 		return a, nil
 	}
+	a.Turns = int64(min(in.turns, 1<<62))
 	if in.failed.len > 0 {
 		if a.Failure, err = toFailure(in.failed, uint64(in.token), in.abort != 0); err != nil {
 			return a, err

@@ -217,6 +217,9 @@ func putNeeds(b *block, needs []flux.Need) []C.theus_flux_need {
 func (w *workflow) put(a *flux.Action, out *C.theus_flux_action) error {
 	*out = C.theus_flux_action{kind: C.uint32_t(a.Do), depth: C.uint32_t(max(a.Depth, 0)), step: C.uint32_t(a.Step),
 		process: C.uint32_t(a.Index), first: C.uint32_t(a.First), n_needs: C.uint32_t(len(a.Needs)), seconds: C.double(a.Seconds)}
+	if again := a.Repeat; again != nil {
+		out.repeat, out.bound, out.times = C.uint32_t(again.Op), C.int64_t(again.Bound), C.uint64_t(again.Times)
+	}
 	counted := len(a.Needs) == 0 || a.First >= 0
 	valued := a.Do == flux.DoDone && a.Value.Kind() != flux.KindNone
 	if counted && !valued && len(a.Args) == 0 && len(a.Branches) == 0 && a.Failure == nil {

@@ -613,6 +613,15 @@ enum {
   THEUS_FLUX_DONE = 5,  // the run ended well
   THEUS_FLUX_FAIL = 6   // it ended with a failure
 };
+enum {
+  THEUS_FLUX_LESS = 1,
+  THEUS_FLUX_LESS_EQUAL = 2,
+  THEUS_FLUX_GREATER = 3,
+  THEUS_FLUX_GREATER_EQUAL = 4,
+  THEUS_FLUX_EQUAL = 5,
+  THEUS_FLUX_NOT_EQUAL = 6,
+  THEUS_FLUX_IS_TRUE = 7
+};
 #define THEUS_FLUX_NOWHERE 0xFFFFFFFFu
 typedef struct theus_flux_action {
   uint32_t kind;    // THEUS_FLUX_RUN ...
@@ -624,6 +633,14 @@ typedef struct theus_flux_action {
   uint32_t first;
   uint32_t n_needs;
   const theus_flux_need *needs;
+  // RUN, in a loop that does nothing else: a host may go round by itself. As long as a run of the
+  // process succeeds, the reading of the one need is an INT without BIG that compares so with bound,
+  // or with THEUS_FLUX_IS_TRUE a BOOL that is true, and it was not done so many times, it may run the
+  // process again; then it answers for the last of these runs, and tells how many there were.
+  uint32_t repeat; // THEUS_FLUX_LESS ...; 0: it may not
+  uint32_t reserved;
+  int64_t bound;
+  uint64_t times;
   const theus_flux_arg *args; // RUN
   size_t n_args;
   const theus_flux *branches; // FORK: runs, which the host releases too
@@ -641,6 +658,7 @@ typedef struct theus_flux_answer {
   uint64_t token;   // handed back where the failure ends the run
   uint32_t abort;   // 1: no catch and no retry may stop it
   uint32_t reserved;
+  uint64_t turns; // RUN with repeat: how often the process ran again
   theus_flux_values_in readings;
   size_t n_readings;
 } theus_flux_answer;

@@ -716,6 +716,167 @@ static void machines(void) {
   REFUSED(THEUS_INVALID, "out", api->flux_outline(&m, NULL, &storage, &err));
 }
 
+// step takes the next action of a run.
+static theus_flux_action step(theus_flux run, const theus_flux_answer *answer) {
+  theus_flux_action next = {0};
+  OK(api->flux_step(run, answer, &next, &err));
+  return next;
+}
+
+// program loads a workflow, telling what it wants: the process p, which takes n, and one file.
+static theus_flux program(theus_engine engine, const char *text) {
+  theus_str arguments[] = {str("n")};
+  theus_flux_process known[] = {{.name = str("p"), .arguments = arguments, .n_arguments = 1}};
+  theus_flux_file files[] = {{.wanted = str("other.yaml"), .from = str("w.yaml"),
+                              .name = str("other.yaml"), .text = str("- p")}};
+  theus_flux_text in = {.name = str("w.yaml"), .text = str(text)};
+  theus_flux_program out = {0};
+  OK(api->flux_load(engine, &in, &out, &err));
+  CHECK(out.program == 0 && out.n_wants > 0 && out.wants[0].name.len > 0);
+  api->flux_free(&out.storage);
+  CHECK(out.storage == NULL);
+  in.processes = known, in.n_processes = 1, in.files = files, in.n_files = 1;
+  out = (theus_flux_program){0};
+  OK(api->flux_load(engine, &in, &out, &err));
+  CHECK(out.program != 0 && out.n_wants == 0 && out.n_processes == 1 && same(out.processes[0], "p"));
+  CHECK(same(out.files[0], "w.yaml"));
+  api->flux_free(&out.storage);
+  return out.program;
+}
+
+// A workflow is stepped: what comes next, what it needs, what it fails with.
+static void workflows(void) {
+  theus_engine engine = open_engine();
+  process(engine, "p", NULL, "domain.a");
+  uint64_t before = api->live();
+  theus_flux loop = program(engine, "- {flux: while, condition: domain.a < 3, do: p}\n"
+                                    "- {process: p, args: {n: '${{ [domain.b, -1.5, \"x\", None, 2 ** 70] }}'}}\n"
+                                    "- {flux: call, workflow: other.yaml}\n");
+  theus_flux run = 0;
+  theus_flux_options options = {.max_loops = 100};
+  OK(api->flux_start(loop, &options, &run, &err));
+  CHECK(api->live() == before + 2);
+  theus_flux_action next = step(run, NULL);
+  CHECK(next.kind == THEUS_FLUX_READ && next.n_needs == 1 && next.needs == NULL && next.storage == NULL);
+  theus_flux_need need = {0};
+  theus_storage storage = NULL;
+  OK(api->flux_need_of(loop, next.first, &need, &storage, &err));
+  CHECK(need.what == THEUS_FLUX_GET && need.n_path == 2 && same(need.path[1].text, "a"));
+  api->flux_free(&storage);
+  REFUSED(THEUS_INVALID, "no need", api->flux_need_of(loop, 99, &need, &storage, &err));
+
+  theus_flux_value reading = {.kind = THEUS_FLUX_INT, .number = 1};
+  theus_flux_answer answer = {.readings = &reading, .n_readings = 1};
+  next = step(run, &answer);
+  CHECK(next.kind == THEUS_FLUX_RUN && next.process == 0 && next.n_needs == 1 && next.n_args == 0);
+  CHECK(next.repeat == THEUS_FLUX_LESS && next.bound == 3 && next.times == 99);
+  theus_str place = {0};
+  OK(api->flux_place(loop, next.step, &place, &storage, &err));
+  CHECK(same(place, "w.yaml:1:46"));
+  api->flux_free(&storage);
+  REFUSED(THEUS_INVALID, "no step", api->flux_place(loop, 99, &place, &storage, &err));
+  reading.number = 3; // it ran three times, and read 3 after the last one
+  answer.turns = 2;
+  next = step(run, &answer);
+  uint64_t loops = 0;
+  OK(api->flux_loops(run, &loops, &err));
+  CHECK(loops == 3);
+  theus_flux_value told = {.kind = THEUS_FLUX_LIST, .number = 2, .flags = THEUS_FLUX_TRUTH};
+  CHECK(next.kind == THEUS_FLUX_READ && next.n_needs == 1);
+  answer = (theus_flux_answer){.readings = &told, .n_readings = 1};
+  next = step(run, &answer);
+  CHECK(next.kind == THEUS_FLUX_RUN && next.n_args == 1 && same(next.args[0].name, "n"));
+  const theus_flux_value *list = &next.args[0].value;
+  CHECK(list->kind == THEUS_FLUX_LIST && (list->flags & THEUS_FLUX_TOLD) && list->n_items == 5);
+  CHECK(list->items[0].kind == THEUS_FLUX_PLACE && list->items[0].n_path == 2);
+  CHECK(list->items[1].real == -1.5 && same(list->items[2].text, "x"));
+  CHECK(list->items[3].kind == THEUS_FLUX_NONE);
+  CHECK((list->items[4].flags & THEUS_FLUX_BIG) && same(list->items[4].text, "0x400000000000000000"));
+  api->flux_free(&next.storage);
+  next = step(run, NULL);
+  CHECK(next.kind == THEUS_FLUX_RUN);
+  answer = (theus_flux_answer){.failed = str("ValueError\nException"), .token = 7};
+  next = step(run, &answer);
+  CHECK(next.kind == THEUS_FLUX_FAIL && next.token == 7 && same(next.place, "other.yaml:1:3"));
+  CHECK(same(next.failed, "ValueError\nException"));
+  api->flux_free(&next.storage);
+  uint32_t holds = 0;
+  OK(api->flux_holds(run, 7, &holds, &err));
+  CHECK(holds == 1);
+  OK(api->flux_holds(run, 8, &holds, &err));
+  CHECK(holds == 0);
+  answer = (theus_flux_answer){.readings = NULL, .n_readings = 2};
+  REFUSED(THEUS_INVALID, "malformed", api->flux_step(run, &answer, &next, &err));
+  REFUSED(THEUS_CLOSED, "no run", api->flux_step(loop, NULL, &next, &err));
+  api->flux_release(run);
+  api->flux_release(run);
+  REFUSED(THEUS_CLOSED, "released", api->flux_step(run, NULL, &next, &err));
+  api->flux_release(loop);
+  CHECK(api->live() == before);
+  OK(api->engine_close(engine, &err));
+}
+
+// Branches are runs of their own; a question ends with a value; a cancelled run ends.
+static void branches(void) {
+  theus_engine engine = open_engine();
+  process(engine, "p", NULL, NULL);
+  theus_flux fork = program(engine, "- {flux: parallel, branches: [p, {flux: call, workflow: other.yaml}]}\n"), run = 0;
+  OK(api->flux_start(fork, NULL, &run, &err));
+  api->flux_release(fork); // the run goes on
+  theus_flux_action next = step(run, NULL), inner = {0};
+  CHECK(next.kind == THEUS_FLUX_FORK && next.n_branches == 2);
+  for (size_t i = 0; i < next.n_branches; i++) {
+    inner = step(next.branches[i], NULL);
+    CHECK(inner.kind == THEUS_FLUX_RUN && inner.repeat == 0);
+    inner = step(next.branches[i], NULL);
+    CHECK(inner.kind == THEUS_FLUX_DONE);
+    api->flux_release(next.branches[i]);
+  }
+  api->flux_free(&next.storage);
+  next = step(run, NULL);
+  CHECK(next.kind == THEUS_FLUX_DONE && step(run, NULL).kind == THEUS_FLUX_DONE);
+  api->flux_release(run);
+
+  theus_flux_program asked = {0};
+  REFUSED(THEUS_CONFIG, "column 4", api->flux_ask(engine, str("1 +"), &asked, &err));
+  OK(api->flux_ask(engine, str("'x' in domain.d and ctx.c"), &asked, &err));
+  OK(api->flux_start(asked.program, NULL, &run, &err));
+  next = step(run, NULL);
+  CHECK(next.kind == THEUS_FLUX_READ && next.step == 0 && next.n_needs == 1 && next.needs != NULL);
+  CHECK(next.needs->what == THEUS_FLUX_HAS && next.needs->n_path == 2);
+  CHECK(next.needs->key.kind == THEUS_FLUX_TEXT && same(next.needs->key.text, "x"));
+  api->flux_free(&next.storage);
+  theus_flux_value readings[] = {{.kind = THEUS_FLUX_BOOL, .number = 1}};
+  theus_flux_answer answer = {.readings = readings, .n_readings = 1};
+  next = step(run, &answer);
+  CHECK(next.kind == THEUS_FLUX_READ && next.needs != NULL && next.n_needs == 1);
+  api->flux_free(&next.storage);
+  readings[0] = (theus_flux_value){.kind = THEUS_FLUX_FAILED, .text = str("KeyError\nException"), .number = 5};
+  next = step(run, &answer);
+  CHECK(next.kind == THEUS_FLUX_FAIL && next.token == 5 && next.text.len > 0);
+  api->flux_free(&next.storage);
+  api->flux_release(run);
+  api->flux_free(&asked.storage);
+
+  OK(api->flux_start(asked.program, NULL, &run, &err));
+  OK(api->flux_cancel(run, &err));
+  next = step(run, NULL);
+  CHECK(next.kind == THEUS_FLUX_FAIL && next.token == 0 && next.failed.len > 0);
+  api->flux_free(&next.storage);
+  OK(api->engine_close(engine, &err));
+  REFUSED(THEUS_CLOSED, "closed", api->flux_step(run, NULL, &next, &err));
+  api->flux_release(run); // what an engine left behind is released all the same
+  api->flux_release(asked.program);
+
+  engine = open_engine();
+  process(engine, "water", NULL, NULL);
+  theus_flux_text in = {.name = str("w.yaml"), .text = str("- watr")};
+  theus_flux_process unknown[] = {{.name = str("watr"), .unknown = 1}};
+  in.processes = unknown, in.n_processes = 1;
+  REFUSED(THEUS_CONFIG, "did you mean \"water\"", api->flux_load(engine, &in, &asked, &err));
+  OK(api->engine_close(engine, &err));
+}
+
 static void panics(void) {
   theus_engine sick = open_engine(), well = open_engine();
   theus_action run = begin(sick, 0, 0), next = {0};
@@ -833,6 +994,8 @@ int main(int argc, char **argv) {
     machines();
     schemas();
     arrays();
+    workflows();
+    branches();
     panics();
   }
   CHECK(api->live() == 0);

@@ -33,11 +33,35 @@ type Action struct {
 	// reads them then and hands them in with its answer saves a round.
 	Needs    []Need
 	First    int // number of the first of Needs in Program.Needs, and the others follow; -1: they are not there
+	Repeat   *Repeat
 	Seconds  float64
 	Branches []*Run
 	Failure  *Failure
 	Value    Value // of DoDone, if the program is a Question
 }
+
+// Repeat lets the host go round a loop by itself, which saves a round for each turn: as long as a run
+// of the process succeeds, the reading of the one need is an integer of 64 bits that compares with
+// Bound as Op says, or with IsTrue a bool that is true, and it was not done Times times, the host may
+// run the process again. Then it answers for the last of these runs, and tells how many there were.
+type Repeat struct {
+	Op    Op
+	Bound int64
+	Times int64
+}
+
+// Op is how two numbers compare. The numbers are part of the ABI.
+type Op uint8
+
+const (
+	Less         Op = 1
+	LessEqual    Op = 2
+	Greater      Op = 3
+	GreaterEqual Op = 4
+	Equal        Op = 5
+	NotEqual     Op = 6
+	IsTrue       Op = 7
+)
 
 // Arg is a keyword argument. Its value may be a place: then it is what stands there.
 type Arg struct {
@@ -49,4 +73,5 @@ type Arg struct {
 type Answer struct {
 	Failure  *Failure  // DoRun
 	Readings []Reading // DoRead; DoRun, for all of Needs or none
+	Turns    int64     // DoRun with Repeat: how often the process ran again
 }

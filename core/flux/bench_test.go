@@ -80,7 +80,11 @@ func BenchmarkLoop(b *testing.B) {
 	r := p.Start(flux.Options{MaxLoops: 1 << 40})
 	reading := []flux.Reading{{Value: flux.Int(1)}}
 	b.ReportAllocs()
-	for b.Loop() { // the reading comes with the answer: one step is one turn
-		r.Step(flux.Answer{Readings: reading})
+	r.Step(flux.Answer{})
+	for act := r.Step(flux.Answer{Readings: reading}); b.Loop(); { // the reading comes with the answer: one step is one turn
+		if act.Do != flux.DoRun {
+			b.Fatal(act.Failure)
+		}
+		act = r.Step(flux.Answer{Readings: reading})
 	}
 }

@@ -367,6 +367,9 @@ func (c *checker) while(s *step, f map[string]*node) {
 	if f["max"] != nil {
 		s.max = c.whole(f["max"], `"max"`, 1, 1_000_000_000)
 	}
+	if test := s.tests[0]; test != nil && test.quick != nil && len(test.needs) == 1 && len(s.body) == 1 && s.body[0].action == doProcess {
+		s.again = test.quick.repeat()
+	}
 }
 
 // whole reads a whole number within bounds.

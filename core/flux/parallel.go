@@ -47,9 +47,11 @@ func follow(body []*step, known Processes) trace {
 	var t trace
 	seen, read := make(map[string]bool), make(map[string]bool)
 	each(body, make(map[*workflow]bool), func(s *step) {
-		if _, ok := known.Process(s.process); s.action == doProcess && ok && !seen[s.process] {
-			seen[s.process] = true
-			t.runs = append(t.runs, use{process: s.process, place: s.place})
+		if s.action == doProcess && !seen[s.process] {
+			if _, ok := known.Process(s.process); ok {
+				seen[s.process] = true
+				t.runs = append(t.runs, use{process: s.process, place: s.place})
+			}
 		}
 		for _, p := range s.reads() {
 			if !read[p.String()] {

@@ -96,6 +96,27 @@ func (o *operand) get(e *Evaluation) starlark.Value {
 	return o.value
 }
 
+var ops = map[string]Op{"<": Less, "<=": LessEqual, ">": Greater, ">=": GreaterEqual, "==": Equal, "!=": NotEqual}
+
+// repeat is the test as the host may make it by itself; nil if it may not.
+func (q *quick) repeat() *Repeat {
+	if q.x.slot < 0 {
+		return nil
+	}
+	if q.op == "" {
+		return &Repeat{Op: IsTrue}
+	}
+	bound, ok := q.y.value.(starlark.Int)
+	if !ok {
+		return nil
+	}
+	n, small := bound.Int64()
+	if !small {
+		return nil
+	}
+	return &Repeat{Op: ops[q.op], Bound: n}
+}
+
 // order tells by a comparison whether an operator holds.
 var order = map[string]func(int) bool{
 	"<":  func(c int) bool { return c < 0 },

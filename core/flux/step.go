@@ -33,6 +33,7 @@ type step struct {
 	body   []*step      // doRun, doWhile, doFor, doTry, doRetry, doCall
 
 	max      int       // doWhile: 0 is no bound of its own
+	again    *Repeat   // doWhile: its test, if a host may make it and the body is one process; but for Times
 	slot     int       // doFor: which variable
 	catches  []handler // doTry
 	finally  []*step   // doTry

@@ -21,6 +21,8 @@ type Run struct {
 	vars   []Value
 	depth  int         // of the step whose branch this is
 	turns  int         // made since the host was last asked for something
+	repeat Repeat      // that was offered last
+	branch bool        // others spend the same budget
 	value  Value       // of a question
 	eval   *Evaluation // that is going on, for the frame on top
 	waits  Do          // for the answer to this; 0 before the first step
@@ -75,6 +77,7 @@ func (r *Run) Step(a Answer) Action {
 	r.waits, r.turns = 0, 0
 	switch waited {
 	case DoRun:
+		r.repeated(a.Turns)
 		if a.Failure != nil {
 			f := *a.Failure
 			if f.Place == (Place{}) {
@@ -190,7 +193,38 @@ func (r *Run) ahead(a Action) Action {
 	if test != nil && len(test.needs) > 0 {
 		a.Needs, a.First = test.needs, test.base
 	}
+	if around.next == len(around.steps) {
+		a.Repeat = r.offer(around)
+	}
 	return a
+}
+
+// offer lets the host go round a loop that does nothing but run the process on top.
+func (r *Run) offer(around *frame) *Repeat {
+	s := around.step
+	if s == nil || s.action != doWhile || s.again == nil || r.branch || len(r.top().step.args) > 0 {
+		return nil
+	}
+	left := r.budget.limit - r.budget.used.Load()
+	if s.max > 0 {
+		left = min(left, int64(s.max-around.count))
+	}
+	if left <= 0 {
+		return nil
+	}
+	r.repeat = *s.again
+	r.repeat.Times = left
+	return &r.repeat
+}
+
+// repeated counts the turns that the host went by itself.
+func (r *Run) repeated(turns int64) {
+	turns = min(turns, r.repeat.Times)
+	r.repeat.Times = 0
+	if turns > 0 {
+		r.budget.used.Add(turns)
+		r.frames[len(r.frames)-2].count += int(turns)
+	}
 }
 
 func (r *Run) top() *frame { return &r.frames[len(r.frames)-1] }
@@ -227,7 +261,7 @@ func (r *Run) begin(s *step) {
 	case doParallel:
 		for _, body := range s.bodies {
 			top.branches = append(top.branches, &Run{
-				budget: r.budget, cancel: r.cancel, depth: r.depth + len(r.frames) - 1,
+				budget: r.budget, cancel: r.cancel, branch: true, depth: r.depth + len(r.frames) - 1,
 				vars: slices.Clone(r.vars), frames: []frame{{steps: body, vars: r.vars}},
 			})
 		}

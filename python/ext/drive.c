@@ -214,6 +214,7 @@ static int step(run *r) {
   r->answer.readings = NULL;
   r->answer.n_readings = 0;
   r->answer.abort = 0;
+  r->answer.turns = 0;
   r->answer.failed.len = 0;
   if (r->held != NULL || r->failed != NULL) {
     PyObject *held = r->held, *failed = r->failed;
@@ -326,14 +327,53 @@ static int read_ahead(run *r) {
   return look_end(&l) < 0 ? -1 : failed;
 }
 
-static int perform_run(run *r) {
+// Runs the process once, and reads what comes after it. 1: it succeeded, 0: it failed, -1.
+static int perform_once(run *r) {
+  r->answer.n_readings = 0;
   PyObject *result = execute(r);
-  if (result == NULL) {
-    PyObject *error = errors_take();
-    return drive_answer(r, error);
-  }
+  if (result == NULL)
+    return drive_answer(r, errors_take());
   Py_DECREF(result);
-  return r->next.n_needs == 0 ? 0 : read_ahead(r);
+  return r->next.n_needs > 0 && read_ahead(r) < 0 ? -1 : 1;
+}
+
+// Whether the kernel lets the loop go round again, by what was read last.
+static bool again(const run *r) {
+  const theus_flux_action *a = &r->next;
+  const theus_flux_value *v = r->answer.readings;
+  if (a->repeat == 0 || r->answer.n_readings != 1 || r->answer.turns >= a->times)
+    return false;
+  if (a->repeat == THEUS_FLUX_IS_TRUE)
+    return v->kind == THEUS_FLUX_BOOL && v->number != 0;
+  if (v->kind != THEUS_FLUX_INT || (v->flags & THEUS_FLUX_BIG))
+    return false;
+  switch (a->repeat) {
+  case THEUS_FLUX_LESS:
+    return v->number < a->bound;
+  case THEUS_FLUX_LESS_EQUAL:
+    return v->number <= a->bound;
+  case THEUS_FLUX_GREATER:
+    return v->number > a->bound;
+  case THEUS_FLUX_GREATER_EQUAL:
+    return v->number >= a->bound;
+  case THEUS_FLUX_EQUAL:
+    return v->number == a->bound;
+  case THEUS_FLUX_NOT_EQUAL:
+    return v->number != a->bound;
+  default:
+    return false;
+  }
+}
+
+static int perform_run(run *r, bool alone) {
+  int ran = perform_once(r);
+  while (ran > 0 && !alone && again(r) && !root_of(r)->cancelled) {
+    if (PyErr_CheckSignals() < 0)
+      return -1;
+    r->answer.turns++;
+    ran = perform_once(r);
+  }
+  return ran < 0 ? -1 : 0;
 }
 
 // Sleeps without the GIL, in slices: a signal, or cancelling, ends it. 0, -1 with what a handler
@@ -386,11 +426,11 @@ static int perform_fork(run *r) {
   return done == NULL ? -1 : 0;
 }
 
-int drive_perform(run *r) {
+int drive_perform(run *r, bool alone) {
   int failed = 0;
   switch (r->next.kind) {
   case THEUS_FLUX_RUN:
-    failed = perform_run(r);
+    failed = perform_run(r, alone);
     break;
   case THEUS_FLUX_SLEEP:
     failed = perform_sleep(r);

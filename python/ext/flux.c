@@ -403,7 +403,7 @@ static PyObject *run_drive(PyObject *op, PyObject *unused) {
   int failed = enter(r);
   if (failed)
     return NULL;
-  while (!(failed = drive_next(r)) && !r->ended && !(failed = drive_perform(r)))
+  while (!(failed = drive_next(r)) && !r->ended && !(failed = drive_perform(r, false)))
     ;
   r->busy = false;
   return failed ? NULL : drive_result(r);
@@ -416,7 +416,7 @@ static PyObject *run_settle(PyObject *op, PyObject *unused) {
   int failed = enter(r);
   if (failed)
     return NULL;
-  while (!(failed = drive_next(r)) && !r->ended && !(failed = drive_perform(r)))
+  while (!(failed = drive_next(r)) && !r->ended && !(failed = drive_perform(r, false)))
     ;
   r->busy = false;
   return failed ? NULL : Py_NewRef(Py_None);
@@ -458,7 +458,7 @@ static PyObject *run_perform(PyObject *op, PyObject *unused) {
   run *r = (run *)op;
   if (enter(r) < 0)
     return NULL;
-  int failed = drive_perform(r);
+  int failed = drive_perform(r, true);
   r->busy = false;
   return failed ? NULL : Py_NewRef(Py_None);
 }

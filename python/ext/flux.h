@@ -84,8 +84,9 @@ int look_end(look *l); // 0, or -1 with an exception: what was read may not be u
 PyObject *drive_failure(run *r, PyObject *error, uint64_t *token, bool *abort);
 // Goes on until the driver has to run, sleep or fork, or the run has ended. 0, -1.
 int drive_next(run *r);
-// Carries out what comes next. 0, -1 with an exception that is no failure of the run.
-int drive_perform(run *r);
+// Carries out what comes next; with alone one process, also where a loop may go round by itself. 0,
+// -1 with an exception that is no failure of the run.
+int drive_perform(run *r, bool alone);
 // The end of a run: new, its value; NULL with its failure.
 PyObject *drive_result(run *r);
 void drive_release(run *r); // frees what the kernel lent for what comes next
