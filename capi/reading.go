@@ -67,6 +67,10 @@ func toFlux(in *C.theus_flux_value, deep int) (v flux.Value, err error) {
 	if in.kind > C.THEUS_FLUX_OBJECT || in.kind == C.THEUS_FLUX_OBJECT && in.flags&C.THEUS_FLUX_TOLD != 0 {
 		return v, fault.New(fault.Invalid, "a value of kind %d cannot be told", uint32(in.kind))
 	}
+	if in.flags&C.THEUS_FLUX_DOUBT != 0 {
+		why, err := toFailure(in.text, uint64(in.real), false)
+		return flux.Doubtful(int(in.number), why), err
+	}
 	if in.flags&C.THEUS_FLUX_TOLD == 0 {
 		return flux.Container(flux.Kind(in.kind), int(in.number), in.flags&C.THEUS_FLUX_TRUTH != 0), nil
 	}

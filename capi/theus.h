@@ -571,7 +571,14 @@ enum {
   THEUS_FLUX_PLACE = 12,  // to the host only: what stands at path
   THEUS_FLUX_FAILED = 13  // to the kernel only: it cannot be read; text, number, ABORT as in an answer
 };
-enum { THEUS_FLUX_TOLD = 1, THEUS_FLUX_TRUTH = 2, THEUS_FLUX_BIG = 4, THEUS_FLUX_ABORT = 8 };
+enum {
+  THEUS_FLUX_TOLD = 1,  // items are what it holds
+  THEUS_FLUX_TRUTH = 2, // it is true
+  THEUS_FLUX_BIG = 4,   // text is the number
+  THEUS_FLUX_ABORT = 8, // as in an answer
+  THEUS_FLUX_DOUBT = 16 // of an OBJECT: whether it is true cannot be told; real is a token, text the
+                        // classes of what asking fails with
+};
 typedef struct theus_flux_value {
   uint32_t kind;  // THEUS_FLUX_NONE ...
   uint32_t flags; // THEUS_FLUX_TOLD ...

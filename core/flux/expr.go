@@ -129,6 +129,7 @@ type Evaluation struct {
 	dynamic map[string]answer
 	asked   []question
 	sizes   map[string]int // of the containers whose items are known, by path
+	doubts  []*doubt       // of what was read
 	spent   int
 	pulls   int
 }
@@ -175,6 +176,7 @@ func (e *Evaluation) again(vars []Value) {
 }
 
 func (e *Evaluation) restart() {
+	e.doubts = e.doubts[:0]
 	e.asked, e.pulls, e.spent, e.thread.Steps = e.asked[:0], 0, 0, 0
 	e.thread.Uncancel()
 	e.thread.SetMaxExecutionSteps(maxSteps)
@@ -189,6 +191,7 @@ func (e *Evaluation) Step(readings []Reading) (Value, []Need, *Failure) {
 	}
 	for i, q := range e.asked {
 		a := answer{readings[i].locate(q.need), readings[i].Failure}
+		e.doubts = doubts(a.value, e.doubts)
 		if list, ok := a.value.(starlark.Indexable); ok && q.need.What == Items {
 			if e.sizes == nil {
 				e.sizes = make(map[string]int)
@@ -233,6 +236,11 @@ func (e *Evaluation) attempt() (Value, []Need, *Failure) {
 	v, err := starlark.Call(&e.thread, e.cond.fn, e.args, nil)
 	if len(e.asked) > 0 {
 		return Value{}, e.needs(), nil
+	}
+	for _, d := range e.doubts {
+		if d.asked {
+			return Value{}, nil, e.failure(d.why, 0)
+		}
 	}
 	if err == nil {
 		return Value{v}, nil, nil

@@ -134,6 +134,11 @@ func (r *Run) advance(readings, ahead []Reading) Action {
 				r.eval = nil
 				failure.Place = r.place()
 				r.fail(failure)
+			case r.top().step.action != doProcess && r.top().step.action != doFor && v.doubtful() != nil:
+				failure = r.eval.failure(v.doubtful(), 0)
+				r.eval = nil
+				failure.Place = r.place()
+				r.fail(failure)
 			default:
 				r.eval = nil
 				r.got(v)

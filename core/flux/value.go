@@ -77,6 +77,12 @@ func Container(kind Kind, length int, truth bool) Value {
 	return Value{&place{kind: kind, length: length, truth: truth, known: true}}
 }
 
+// Doubtful is an object, such as an array of many numbers, of which nobody can say whether it is
+// true: a condition that wants to know fails with that failure.
+func Doubtful(length int, why *Failure) Value {
+	return Value{&place{kind: KindObject, length: length, truth: true, known: true, doubt: &doubt{why: why}}}
+}
+
 func plain(values []Value) []starlark.Value {
 	all := make([]starlark.Value, len(values))
 	for i, v := range values {
@@ -211,6 +217,48 @@ type place struct {
 	length int // -1: it has none
 	truth  bool
 	known  bool // kind, length and truth were told
+	doubt  *doubt
+}
+
+// doubt is why the truth of a place cannot be told, and whether somebody wanted to know.
+type doubt struct {
+	why   *Failure
+	asked bool
+}
+
+// doubts lists those of a reading and of what it holds.
+func doubts(v starlark.Value, to []*doubt) []*doubt {
+	switch v := v.(type) {
+	case *place:
+		if v.doubt != nil {
+			to = append(to, v.doubt)
+		}
+	case *starlark.List:
+		for i := range v.Len() {
+			to = doubts(v.Index(i), to)
+		}
+	case starlark.Tuple:
+		for _, item := range v {
+			to = doubts(item, to)
+		}
+	case *bag:
+		for _, item := range v.list {
+			to = doubts(item, to)
+		}
+	case *entries:
+		for _, item := range v.values {
+			to = doubts(item, to)
+		}
+	}
+	return to
+}
+
+// doubtful gives why the truth of a value cannot be told, or nil.
+func (v Value) doubtful() *Failure {
+	if p, ok := v.v.(*place); ok && p.doubt != nil {
+		return p.doubt.why
+	}
+	return nil
 }
 
 var _ starlark.Value = (*place)(nil)
@@ -218,8 +266,14 @@ var _ starlark.Value = (*place)(nil)
 func (p *place) String() string        { return p.path.String() }
 func (p *place) Type() string          { return p.kind.String() }
 func (p *place) Freeze()               {}
-func (p *place) Truth() starlark.Bool  { return starlark.Bool(p.truth) }
 func (p *place) Hash() (uint32, error) { return 0, raise("TypeError", "unhashable type: '%s'", p.kind) }
+
+func (p *place) Truth() starlark.Bool {
+	if p.doubt != nil {
+		p.doubt.asked = true // the evaluation looks, and fails
+	}
+	return starlark.Bool(p.truth)
+}
 
 // child is the place of something inside p.
 func (p *place) child(seg path.Segment) path.Path {

@@ -9,7 +9,7 @@
 // Calls that run Python code: everything but reading directly.
 #include "flux.h"
 
-#define MAX_ITEMS 1000000 // of what has no length: it may have no end
+#define MAX_ITEMS 1000000 // of an object of the user's: it may have no end
 
 // ---- readers ------------------------------------------------------------------------------------
 
@@ -204,17 +204,26 @@ static int tell(run *r, PyObject *value, theus_flux_value *out) {
   }
   int truth = PyObject_IsTrue(value);
   out->flags = truth > 0 ? THEUS_FLUX_TRUTH : 0;
-  return truth < 0 ? -1 : 0;
+  if (truth >= 0 || out->kind != THEUS_FLUX_OBJECT || !PyErr_ExceptionMatches(PyExc_Exception))
+    return truth < 0 ? -1 : 0;
+  theus_flux_value why = {0}; // such as an array: it fails whoever wants to know
+  if (raised(r, &why) < 0)
+    return -1;
+  out->flags = THEUS_FLUX_DOUBT;
+  out->text = why.text;
+  out->real = (double)why.number;
+  return 0;
 }
 
-// New list of what iterating gives; refused where it has no end in sight.
-static PyObject *all_of(PyObject *value) {
-  if (has_length(value))
+// New list of what iterating gives; refused where it has no end in sight, as an object of the user's
+// may have none.
+static PyObject *all_of(PyObject *value, bool object) {
+  if (!object)
     return PySequence_List(value);
   PyObject *it = PyObject_GetIter(value), *list = it == NULL ? NULL : PyList_New(0), *item;
   while (list != NULL && (item = PyIter_Next(it)) != NULL) {
     if (PyList_GET_SIZE(list) >= MAX_ITEMS) {
-      PyErr_Format(PyExc_ValueError, "more than %d items, and no length: let a process collect them",
+      PyErr_Format(PyExc_ValueError, "more than %d items of a class of yours: let a process collect them",
                    MAX_ITEMS);
       Py_CLEAR(list);
     } else if (PyList_Append(list, item) < 0) {
@@ -238,7 +247,7 @@ static int tell_items(run *r, PyObject *value, theus_flux_value *out) {
     return -1;
   uint32_t as = container(k, value);
   bool pairs = as == THEUS_FLUX_DICT;
-  PyObject *list = pairs ? PyMapping_Items(value) : all_of(value), *memory;
+  PyObject *list = pairs ? PyMapping_Items(value) : all_of(value, as == THEUS_FLUX_OBJECT), *memory;
   if (list == NULL || hold(r, Py_NewRef(list)) < 0) {
     Py_XDECREF(list);
     return -1;
