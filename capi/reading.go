@@ -224,6 +224,9 @@ func (w *workflow) put(a *flux.Action, out *C.theus_flux_action) error {
 	if again := a.Repeat; again != nil {
 		out.repeat, out.bound, out.times = C.uint32_t(again.Op), C.int64_t(again.Bound), C.uint64_t(again.Times)
 	}
+	if a.Fresh {
+		out.fresh = 1
+	}
 	counted := len(a.Needs) == 0 || a.First >= 0
 	valued := a.Do == flux.DoDone && a.Value.Kind() != flux.KindNone
 	if counted && !valued && len(a.Args) == 0 && len(a.Branches) == 0 && a.Failure == nil {

@@ -645,7 +645,7 @@ typedef struct theus_flux_action {
   // or with THEUS_FLUX_IS_TRUE a BOOL that is true, and it was not done so many times, it may run the
   // process again; then it answers for the last of these runs, and tells how many there were.
   uint32_t repeat; // THEUS_FLUX_LESS ...; 0: it may not
-  uint32_t reserved;
+  uint32_t fresh;  // READ: 1: an evaluation begins; what is read until the next should be of one state
   int64_t bound;
   uint64_t times;
   const theus_flux_arg *args; // RUN

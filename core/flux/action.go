@@ -32,7 +32,8 @@ type Action struct {
 	// Needs of DoRead. Those of DoRun are wanted as soon as the process has succeeded: a host that
 	// reads them then and hands them in with its answer saves a round.
 	Needs    []Need
-	First    int // number of the first of Needs in Program.Needs, and the others follow; -1: they are not there
+	First    int  // number of the first of Needs in Program.Needs, and the others follow; -1: they are not there
+	Fresh    bool // DoRead: an evaluation begins; what is read until the next one should be of one state
 	Repeat   *Repeat
 	Seconds  float64
 	Branches []*Run

@@ -127,9 +127,9 @@ func (r *Run) advance(readings, ahead []Reading) Action {
 			case known && len(ahead) == len(needs):
 				readings, ahead = ahead, nil
 			case known:
-				return r.act(Action{Do: DoRead, Needs: needs, First: r.eval.cond.base})
+				return r.act(Action{Do: DoRead, Needs: needs, First: r.eval.cond.base, Fresh: true})
 			case len(needs) > 0:
-				return r.act(Action{Do: DoRead, Needs: needs, First: -1})
+				return r.act(Action{Do: DoRead, Needs: needs, First: -1, Fresh: r.eval.pulls == 1})
 			case failure != nil:
 				r.eval = nil
 				failure.Place = r.place()
@@ -438,6 +438,7 @@ func (r *Run) join() {
 	r.pop()
 	for _, b := range branches {
 		if b.end.Do == DoFail {
+			r.abort = r.abort || b.abort // it is what cancelling does here too: once
 			r.fail(b.end.Failure)
 			return
 		}

@@ -18,6 +18,7 @@
 #include <time.h>
 
 #define SLICE 0.02 // seconds of sleep between two looks at signals
+#define ROUNDS 100 // evaluations in a row before other threads have a turn
 #define SWEEP 16   // exceptions that are kept before those that were caught are looked for
 
 // ---- failures -----------------------------------------------------------------------------------
@@ -242,8 +243,18 @@ static int sweep(run *r) {
   return numbers == NULL ? -1 : 0;
 }
 
+// Between two evaluations: signals are looked at, and now and then other threads have a turn. 0, -1.
+static int breathe(unsigned *rounds) {
+  if (++*rounds % ROUNDS == 0) {
+    Py_BEGIN_ALLOW_THREADS
+    Py_END_ALLOW_THREADS
+  }
+  return *rounds > 1 ? PyErr_CheckSignals() : 0;
+}
+
 int drive_next(run *r) {
   look l = {.run = r};
+  unsigned rounds = 0;
   int failed = 0;
   if (r->ended || (r->begun && r->next.kind != 0 && r->next.kind != THEUS_FLUX_READ))
     return 0;
@@ -252,7 +263,7 @@ int drive_next(run *r) {
     failed = step(r);
     if (failed || r->next.kind != THEUS_FLUX_READ)
       break;
-    if (read_all(r, &l) < 0) {
+    if ((r->next.fresh && (look_end(&l) < 0 || breathe(&rounds) < 0)) || read_all(r, &l) < 0) {
       (void)look_end(&l); // keeps what is raised
       interrupt(r, errors_take());
     }

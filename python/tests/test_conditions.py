@@ -10,7 +10,7 @@ import random
 import subprocess
 import sys
 from collections import OrderedDict, deque
-from enum import Enum, IntEnum
+from enum import Enum, IntEnum, StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,12 @@ def value(engine: Any, text: str) -> Any:
 @pytest.mark.parametrize("seed", [random.randrange(10**9)])
 def test_generated_conditions_like_python(sample: Any, seed: int) -> None:
     """W12: what CPython computes a condition computes, or refuses; where it raises, so does it."""
-    command = [sys.executable, str(FOLDER / "conditions.py"), str(100_000 if DEEP else 500), str(seed)]
+    command = [
+        sys.executable,
+        str(FOLDER / "conditions.py"),
+        str(100_000 if DEEP else 500),
+        str(seed),
+    ]
     table = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     total = refused = 0
     for line in table.splitlines()[1:]:
@@ -108,7 +113,18 @@ def test_injection(text: str) -> None:
         items=[1, 2], d={"k": 1}, name="Alice", counter=3, rows=[Plain(id=1)], x=inner, _private=1
     )
     before = world.picture()
-    with pytest.raises((ConfigError, FluxLimitError, AttributeError, TypeError, ValueError, KeyError, LookupError, ArithmeticError)):
+    with pytest.raises(
+        (
+            ConfigError,
+            FluxLimitError,
+            AttributeError,
+            TypeError,
+            ValueError,
+            KeyError,
+            LookupError,
+            ArithmeticError,
+        )
+    ):
         world.engine.evaluate_condition(text)
     assert world.picture() == before
     world.engine.close()
@@ -155,7 +171,7 @@ class Level(IntEnum):
     HIGH = 3
 
 
-class Mode(str, Enum):
+class Mode(StrEnum):
     """An enum of texts."""
 
     FAST = "fast"

@@ -279,7 +279,8 @@ class TheusEngine(_kernel.Engine[Root]):
         Args:
             workflow: a file, the text of one, or what stands in one as a dict or a list.
             progress: show which step runs, as a tree that is drawn anew where there is a terminal
-                and the package ``rich``, and as lines on the logger ``theus.flux`` elsewhere.
+                and the package ``rich`` (``theus[cli]``), and as lines on the logger ``theus.flux``
+                elsewhere.
             **kwargs: given to every process that takes an argument of that name and to which the
                 workflow gives none; conditions see them as ``local.NAME``.
 

@@ -24,7 +24,7 @@ Workflow: TypeAlias = str | os.PathLike[str] | Mapping[str, Any] | list[Any]
 """A file, the text of one, or what stands in one."""
 
 _FILE, _PROCESS = 1, 2  # kinds of wants in theus.h
-_LINES = ("\n", "{", "[", "- ")
+_BEGINNINGS = ("{", "[", "- ", "steps:")
 
 
 @dataclass(frozen=True)
@@ -187,9 +187,7 @@ class Workflows:
         """A checked workflow: of a file, from the cache if neither it nor a process changed."""
         if isinstance(workflow, Mapping | list):
             return self._check("<dict>", _as_json(workflow), True, _Files())
-        if isinstance(workflow, str) and workflow.lstrip(" ").startswith(_LINES[1:]):
-            return self._check("<text>", workflow, False, _Files())
-        if isinstance(workflow, str) and _LINES[0] in workflow:
+        if isinstance(workflow, str) and _is_text(workflow):
             return self._check("<text>", workflow, False, _Files())
         name = os.path.normpath(os.fspath(workflow))
         known = self.cache.get(name)
@@ -271,6 +269,15 @@ class _Files:
             text = ""
             problem = getattr(error, "strerror", None) or str(error.args[0])
         self.told.append((wanted, origin, name, text, problem))
+
+
+def _is_text(workflow: str) -> bool:
+    """Whether this is a workflow, and not the name of a file.
+
+    >>> _is_text("- water"), _is_text("water.yaml")
+    (True, False)
+    """
+    return "\n" in workflow or workflow.lstrip(" ").startswith(_BEGINNINGS)
 
 
 def _fresh(stamps: tuple[tuple[str, float, int], ...]) -> bool:
