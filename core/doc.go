@@ -11,7 +11,7 @@
 //	heavy        facts about arrays, found where they lie
 //	audit        rules at the input and the output gate; levels, thresholds, interlock
 //	engine       runs processes: joins all of the above
-//	flux         workflows and conditions, checked as a whole and stepped; joined to nothing yet
+//	flux         workflows and conditions, checked as a whole and stepped; capi joins it to engine
 //	check        rules across fields: the conditions of flux in the recipes of audit
 //	fsm          definitions of state machines, checked as a whole; hosts run them
 //
