@@ -178,9 +178,9 @@ func theus_flux_step(run C.theus_flux, in C.theus_flux_answer_in, out *C.theus_f
 		if err != nil {
 			return err
 		}
-		act := w.run.Step(answer)
+		act := w.run.Next(&answer)
 		clear(w.readings)
-		return w.put(&act, out)
+		return w.put(act, out)
 	})
 }
 

@@ -19,7 +19,7 @@ type Program struct {
 	files     []string
 	processes []string
 	steps     []*step
-	needs     []Need // what conditions always need, one condition after the other
+	needs     []Need // what the texts of conditions name, one condition after the other
 }
 
 // Files lists the workflow and those it calls, in the order in which they are met.
@@ -70,7 +70,7 @@ func (p *Program) number() {
 		s.index, _ = slices.BinarySearch(p.processes, s.process)
 		for _, c := range s.conditions() {
 			c.base = len(p.needs)
-			p.needs = append(p.needs, c.needs...)
+			p.needs = append(p.needs, c.later...)
 		}
 	})
 }

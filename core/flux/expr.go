@@ -24,14 +24,16 @@ const (
 
 // Condition is a compiled expression. It never changes, so any number of goroutines may evaluate it.
 type Condition struct {
-	text  string
-	vars  []string
-	fn    *starlark.Function
-	slots []slot
-	first []question // what every evaluation needs
-	needs []Need     // the same, for the host
-	base  int        // number of the first of them in the program
-	quick *quick     // nil: it takes the interpreter
+	text    string
+	vars    []string
+	fn      *starlark.Function
+	slots   []slot
+	first   []question // what every evaluation needs
+	needs   []Need     // the same, for the host
+	later   []Need     // these, and those of the other slots
+	base    int        // number of the first of them in the program
+	numbers []int      // of the slots, in later
+	quick   *quick     // nil: it takes the interpreter
 }
 
 // Compile checks an expression, in which vars are the names of loop variables. The error is a
@@ -92,10 +94,19 @@ func compileWith(t *translator, source string, vars []string, what What) (*Condi
 	if what == Get {
 		c.quick = c.shorten(x)
 	}
+	c.numbers = make([]int, len(slots))
 	for i, s := range slots {
 		if s.first {
+			c.numbers[i] = len(c.needs)
 			c.first = append(c.first, question{s.need, i})
 			c.needs = append(c.needs, s.need)
+		}
+	}
+	c.later = slices.Clip(c.needs)
+	for i, s := range slots {
+		if !s.first && s.need.What != walk {
+			c.numbers[i] = len(c.later)
+			c.later = append(c.later, s.need)
 		}
 	}
 	return c, x, nil
@@ -219,6 +230,17 @@ func (e *Evaluation) Step(readings []Reading) (Value, []Need, *Failure) {
 	return e.attempt()
 }
 
+// number is that of the first need that is asked for, if the others follow it; or -1.
+func (e *Evaluation) number() int {
+	switch {
+	case e.pulls == 1 && len(e.cond.first) > 0:
+		return e.cond.base
+	case len(e.asked) == 1 && e.asked[0].slot >= 0:
+		return e.cond.base + e.cond.numbers[e.asked[0].slot]
+	}
+	return -1
+}
+
 func (e *Evaluation) needs() []Need {
 	all := make([]Need, len(e.asked))
 	for i, q := range e.asked {
@@ -229,7 +251,11 @@ func (e *Evaluation) needs() []Need {
 
 func (e *Evaluation) attempt() (Value, []Need, *Failure) {
 	if q := e.cond.quick; q != nil {
-		if v, ok := q.value(e); ok {
+		v := q.value(e)
+		if len(e.asked) > 0 {
+			return Value{}, e.needs(), nil
+		}
+		if v != nil {
 			return Value{v}, nil, nil
 		}
 	}

@@ -2,15 +2,19 @@ package flux
 
 import (
 	"cmp"
+	"slices"
 
 	"go.starlark.net/starlark"
 )
 
-// quick is a condition that takes no interpreter: one value, or two of one kind compared. Loops turn
-// on such conditions. Where it does not know the answer, the interpreter is asked.
+// quick is a condition that takes no interpreter: values, two of one kind compared, and what "and",
+// "or" and "not" make of these. Loops turn on such conditions. Where it does not know the answer, the
+// interpreter is asked.
 type quick struct {
-	op   string // "" is x alone
+	op   string // "compare" x and y; "" is x alone; "and", "or" and "not" are about all
+	how  Op     // of compare
 	x, y operand
+	all  []*quick
 }
 
 // operand is a value that is there: of a slot, of a loop variable, or of the text.
@@ -21,21 +25,41 @@ type operand struct {
 
 // shorten makes the quick form of a condition; nil if it has none.
 func (c *Condition) shorten(x expr) *quick {
-	if pair, ok := x.(*comparison); ok {
-		if len(pair.ops) != 1 || order[pair.ops[0]] == nil {
+	switch x := x.(type) {
+	case *comparison:
+		if len(x.ops) != 1 || ops[x.ops[0]] == 0 {
 			return nil
 		}
-		a, knownA := c.operand(pair.x)
-		b, knownB := c.operand(pair.ys[0])
+		a, knownA := c.operand(x.x)
+		b, knownB := c.operand(x.ys[0])
 		if !knownA || !knownB {
 			return nil
 		}
-		return &quick{pair.ops[0], a, b}
+		return &quick{op: "compare", how: ops[x.ops[0]], x: a, y: b}
+	case *logic:
+		return c.combine(x.op, x.x, x.y)
+	case *unary:
+		if x.op == "not" {
+			return c.combine("not", x.x)
+		}
+		return nil
 	}
 	if a, known := c.operand(x); known {
 		return &quick{x: a}
 	}
 	return nil
+}
+
+func (c *Condition) combine(op string, parts ...expr) *quick {
+	q := &quick{op: op}
+	for _, part := range parts {
+		inner := c.shorten(part)
+		if inner == nil {
+			return nil
+		}
+		q.all = append(q.all, inner)
+	}
+	return q
 }
 
 func (c *Condition) operand(x expr) (operand, bool) {
@@ -59,9 +83,10 @@ func (c *Condition) operand(x expr) (operand, bool) {
 		if !ok {
 			break
 		}
-		links = append([]link{{name: a.name}}, links...)
+		links = append(links, link{name: a.name})
 		x = a.x
 	}
+	slices.Reverse(links)
 	n, ok := x.(*name)
 	if !ok {
 		return o, false
@@ -74,7 +99,7 @@ func (c *Condition) operand(x expr) (operand, bool) {
 	}
 	where, _ := constants(roots[n.id], links)
 	for i, s := range c.slots {
-		if s.first && s.need.What == Get && s.need.Path.Equal(where) {
+		if s.need.What == Get && s.need.Path.Equal(where) {
 			o.slot = i
 			return o, true
 		}
@@ -82,25 +107,32 @@ func (c *Condition) operand(x expr) (operand, bool) {
 	return o, false
 }
 
-// get gives what is there; nil if it is not, or is a failure.
+// get gives what is there. nil: it was not read yet, and is asked for; or it is not known here.
 func (o *operand) get(e *Evaluation) starlark.Value {
+	v := o.value
 	switch {
 	case o.slot >= 0:
-		if e.static[o.slot].failure != nil {
+		a := &e.static[o.slot]
+		if v = a.value; a.failure != nil {
 			return nil
 		}
-		return e.static[o.slot].value
+		if v == nil {
+			e.asked = append(e.asked, question{e.cond.slots[o.slot].need, o.slot})
+		}
 	case o.variable >= 0:
-		return e.args[1+o.variable]
+		v = e.args[1+o.variable]
 	}
-	return o.value
+	if p, ok := v.(*place); ok && (!p.known || p.doubt != nil) {
+		return nil
+	}
+	return v
 }
 
 var ops = map[string]Op{"<": Less, "<=": LessEqual, ">": Greater, ">=": GreaterEqual, "==": Equal, "!=": NotEqual}
 
 // repeat is the test as the host may make it by itself; nil if it may not.
 func (q *quick) repeat() *Repeat {
-	if q.x.slot < 0 {
+	if q.x.slot < 0 || len(q.all) > 0 {
 		return nil
 	}
 	if q.op == "" {
@@ -114,52 +146,76 @@ func (q *quick) repeat() *Repeat {
 	if !small {
 		return nil
 	}
-	return &Repeat{Op: ops[q.op], Bound: n}
+	return &Repeat{Op: q.how, Bound: n}
 }
 
-// order tells by a comparison whether an operator holds.
-var order = map[string]func(int) bool{
-	"<":  func(c int) bool { return c < 0 },
-	"<=": func(c int) bool { return c <= 0 },
-	">":  func(c int) bool { return c > 0 },
-	">=": func(c int) bool { return c >= 0 },
-	"==": func(c int) bool { return c == 0 },
-	"!=": func(c int) bool { return c != 0 },
-}
-
-// value gives that of the condition, if it is certain.
-func (q *quick) value(e *Evaluation) (starlark.Value, bool) {
-	x := q.x.get(e)
-	if x == nil || q.op == "" {
-		return x, x != nil
+// holds tells by a comparison whether it is the one that was asked for.
+func (o Op) holds(c int) bool {
+	switch o {
+	case Less:
+		return c < 0
+	case LessEqual:
+		return c <= 0
+	case Greater:
+		return c > 0
+	case GreaterEqual:
+		return c >= 0
+	case Equal:
+		return c == 0
+	default:
+		return c != 0
 	}
-	result := 0
+}
+
+// value gives that of the condition. nil: something was asked for, or the interpreter has to say.
+func (q *quick) value(e *Evaluation) starlark.Value {
+	switch q.op {
+	case "":
+		return q.x.get(e)
+	case "not":
+		v := q.all[0].value(e)
+		if v == nil {
+			return nil
+		}
+		return !v.Truth()
+	case "and", "or":
+		v := q.all[0].value(e)
+		if v == nil || bool(v.Truth()) == (q.op == "or") {
+			return v
+		}
+		return q.all[1].value(e)
+	}
+	x := q.x.get(e)
+	if x == nil {
+		return nil
+	}
+	y := q.y.get(e)
+	if y == nil {
+		return nil
+	}
+	if c, ok := compared(x, y); ok {
+		return starlark.Bool(q.how.holds(c))
+	}
+	return nil
+}
+
+// compared tells how two values of one kind compare, if that is certain.
+func compared(x, y starlark.Value) (int, bool) {
 	switch x := x.(type) {
 	case starlark.Int:
-		y, ok := q.y.get(e).(starlark.Int)
-		if !ok {
-			return nil, false
+		if y, ok := y.(starlark.Int); ok {
+			a, small := x.Int64()
+			b, too := y.Int64()
+			return cmp.Compare(a, b), small && too
 		}
-		a, small := x.Int64()
-		b, too := y.Int64()
-		if !small || !too {
-			return nil, false
-		}
-		result = cmp.Compare(a, b)
 	case starlark.Float:
-		y, ok := q.y.get(e).(starlark.Float)
-		if !ok || x != x || y != y { // nan is equal to nothing
-			return nil, false
+		if y, ok := y.(starlark.Float); ok { // nan is equal to nothing
+			return cmp.Compare(x, y), x == x && y == y
 		}
-		result = cmp.Compare(x, y)
 	case starlark.String:
-		y, ok := q.y.get(e).(starlark.String)
-		if !ok {
-			return nil, false
+		if y, ok := y.(starlark.String); ok {
+			return cmp.Compare(x, y), true
 		}
-		result = cmp.Compare(x, y)
-	default:
-		return nil, false
 	}
-	return starlark.Bool(order[q.op](result)), true
+	return 0, false
 }

@@ -24,6 +24,7 @@ type Run struct {
 	repeat Repeat      // that was offered last
 	branch bool        // others spend the same budget
 	value  Value       // of a question
+	action Action      // that was handed out last
 	eval   *Evaluation // that is going on, for the frame on top
 	waits  Do          // for the answer to this; 0 before the first step
 	delay  float64     // to sleep before the next step
@@ -69,15 +70,20 @@ func (r *Run) Holds(token uint64) bool {
 
 // Step takes the answer to the action before, and gives the next one. After DoDone and DoFail it
 // gives the same again.
-func (r *Run) Step(a Answer) Action {
+func (r *Run) Step(a Answer) Action { return *r.Next(&a) }
+
+// Next is Step without copies: the action is good until the next one.
+func (r *Run) Next(a *Answer) *Action {
 	if r.end != nil {
-		return *r.end
+		return r.end
 	}
 	waited := r.waits
 	r.waits, r.turns = 0, 0
+	readings, ahead := a.Readings, []Reading(nil)
 	switch waited {
 	case DoRun:
 		r.repeated(a.Turns)
+		readings, ahead = nil, readings
 		if a.Failure != nil {
 			f := *a.Failure
 			if f.Place == (Place{}) {
@@ -91,15 +97,10 @@ func (r *Run) Step(a Answer) Action {
 	case DoFork:
 		r.join()
 	}
-	var act Action
-	if waited == DoRun {
-		act = r.advance(nil, a.Readings)
-	} else {
-		act = r.advance(a.Readings, nil)
-	}
+	act := r.advance(readings, ahead)
 	r.waits = act.Do
 	if act.Do == DoDone || act.Do == DoFail {
-		end := act
+		end := *act
 		r.end = &end
 	}
 	return act
@@ -110,14 +111,14 @@ const maxTurns = 10_000
 
 // advance runs until the host must do something. readings are for the evaluation that goes on; ahead
 // for the one that begins next.
-func (r *Run) advance(readings, ahead []Reading) Action {
+func (r *Run) advance(readings, ahead []Reading) *Action {
 	for {
 		if !r.abort && r.cancel.Load() {
 			r.abort, r.eval, r.delay, readings, ahead = true, nil, 0, nil, nil
 			r.fail(&Failure{Names: []string{"CancelledError", "BaseException"}, Text: "the workflow was cancelled", Abort: true, Place: r.place()})
 		}
 		if r.end != nil {
-			return *r.end
+			return r.end
 		}
 		if r.eval != nil {
 			v, needs, failure := r.eval.Step(readings)
@@ -126,10 +127,10 @@ func (r *Run) advance(readings, ahead []Reading) Action {
 			switch {
 			case known && len(ahead) == len(needs):
 				readings, ahead = ahead, nil
-			case known:
-				return r.act(Action{Do: DoRead, Needs: needs, First: r.eval.cond.base, Fresh: true})
 			case len(needs) > 0:
-				return r.act(Action{Do: DoRead, Needs: needs, First: -1, Fresh: r.eval.pulls == 1})
+				act := r.act(DoRead)
+				act.Needs, act.First, act.Fresh = needs, r.eval.number(), r.eval.pulls == 1
+				return act
 			case failure != nil:
 				r.eval = nil
 				failure.Place = r.place()
@@ -146,15 +147,16 @@ func (r *Run) advance(readings, ahead []Reading) Action {
 			continue
 		}
 		if r.turns++; r.turns > maxTurns {
-			return r.act(Action{Do: DoSleep})
+			return r.act(DoSleep)
 		}
 		if r.delay > 0 {
-			act := r.act(Action{Do: DoSleep, Seconds: r.delay})
+			act := r.act(DoSleep)
+			act.Seconds = r.delay
 			r.delay = 0
 			return act
 		}
 		if len(r.frames) == 0 {
-			return Action{Do: DoDone, Depth: r.depth, Step: -1, First: -1, Value: r.value}
+			return &Action{Do: DoDone, Depth: r.depth, Step: -1, First: -1, Value: r.value}
 		}
 		top := r.top()
 		switch {
@@ -164,27 +166,32 @@ func (r *Run) advance(readings, ahead []Reading) Action {
 		case top.step == nil:
 			r.pop()
 		case top.step.action == doProcess && top.count == len(top.step.args):
-			return r.act(r.ahead(Action{Do: DoRun, Process: top.step.process, Index: top.step.index, Args: top.args}))
+			act := r.act(DoRun)
+			act.Process, act.Index, act.Args = top.step.process, top.step.index, top.args
+			r.ahead(act)
+			return act
 		case top.step.action == doParallel && top.branches != nil:
-			return r.act(Action{Do: DoFork, Branches: top.branches})
+			act := r.act(DoFork)
+			act.Branches = top.branches
+			return act
 		default:
 			r.turn(top)
 		}
 	}
 }
 
-// act fills in where the run is.
-func (r *Run) act(a Action) Action {
-	a.Place, a.Depth, a.Step = r.place(), r.depth+len(r.frames)-2, -1
+// act makes the action of the step on top.
+func (r *Run) act(do Do) *Action {
+	a := &r.action
+	*a = Action{Do: do, Depth: r.depth + len(r.frames) - 2, Step: -1, First: -1}
 	if s := r.top().step; s != nil {
-		a.Step = s.number
+		a.Place, a.Step = s.place, s.number
 	}
 	return a
 }
 
 // ahead adds what the test needs that comes after the process on top, if one does.
-func (r *Run) ahead(a Action) Action {
-	a.First = -1
+func (r *Run) ahead(a *Action) {
 	around := &r.frames[len(r.frames)-2]
 	var test *Condition
 	switch {
@@ -201,7 +208,6 @@ func (r *Run) ahead(a Action) Action {
 	if around.next == len(around.steps) {
 		a.Repeat = r.offer(around)
 	}
-	return a
 }
 
 // offer lets the host go round a loop that does nothing but run the process on top.
