@@ -16,7 +16,7 @@ import click
 import pytest
 from program import python, refused, said, theus
 
-from theus import __version__
+from theus import __version__, build_info
 from theus.cli import gen_spec, init_project, inspect_process
 from theus.cli._commands import program
 from theus.cli._scaffold import TEMPLATES
@@ -46,10 +46,12 @@ def test_help_has_an_example(command: tuple[str, ...], tmp_path: Path) -> None:
 
 def test_three_names_are_one_program(tmp_path: Path) -> None:
     """``theus``, ``python -m theus`` and ``python -m theus.cli`` say the same."""
+    told = f"{build_info()}\n"
+    assert told.startswith(f"theus {__version__}\n  kernel:    go")
     for module in ("theus", "theus.cli"):
-        assert said(python("-m", module, "--version", cwd=tmp_path)) == f"theus {__version__}\n"
+        assert said(python("-m", module, "--version", cwd=tmp_path)) == told
     script = Path(sys.executable).with_name("theus")
-    assert said(python(script, "--version", cwd=tmp_path)) == f"theus {__version__}\n"
+    assert said(python(script, "--version", cwd=tmp_path)) == told
 
 
 @pytest.mark.parametrize("missing", ["click", "rich"])

@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from theus._version import __version__
+from theus._build import build_info
 from theus.cli import _check, _finding, _learning, _running, _scaffold, _specs
 from theus.cli._project import Project
 from theus.errors import TheusError
@@ -67,8 +67,21 @@ _in = click.option(
 )
 
 
+def _version(ctx: click.Context, option: click.Parameter, asked: bool) -> None:
+    if asked and not ctx.resilient_parsing:
+        click.echo(build_info())
+        ctx.exit()
+
+
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="theus", message="%(prog)s %(version)s")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="Show the version, and how its kernel was built.",
+)
 def program() -> None:
     """Theus: processes on shared state, each held to what it declares.
 
