@@ -16,8 +16,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 
 import theus
 from theus import _kernel
@@ -239,7 +237,9 @@ def test_the_wheel_lists_what_is_inside_the_kernel(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         bom = json.loads(archive.read(f"theus-{VERSION}.dist-info/sboms/libtheus.cdx.json"))
     assert (bom["bomFormat"], bom["specVersion"]) == ("CycloneDX", "1.6")
-    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(json.dumps(bom)) is None
+    schema = pytest.importorskip("cyclonedx.schema").SchemaVersion.V1_6
+    validator = pytest.importorskip("cyclonedx.validation.json").JsonStrictValidator(schema)
+    assert validator.validate_str(json.dumps(bom)) is None
     listed = {part["name"]: part["version"] for part in bom["components"]}
     built = theus.build_info()
     assert listed.pop("std") == built.go_version.removeprefix("go")
