@@ -23,6 +23,7 @@ autodoc_typehints_format = "short"
 add_module_names = False
 python_use_unqualified_type_names = True
 napoleon_numpy_docstring = False
+napoleon_use_ivar = True  # an attribute that is described twice is no error then
 
 html_theme = "furo"
 html_title = f"Theus {release}"
