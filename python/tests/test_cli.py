@@ -3,6 +3,7 @@
 The page about it is executed: a ``console`` block is a session in one folder, from top to bottom.
 """
 
+import dataclasses
 import json
 import os
 import pty
@@ -10,7 +11,11 @@ import re
 import select
 import subprocess
 import sys
+from collections import deque
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
+from types import ModuleType
 
 import click
 import pytest
@@ -20,6 +25,8 @@ from theus import __version__, build_info
 from theus.cli import gen_spec, init_project, inspect_process
 from theus.cli._commands import program
 from theus.cli._scaffold import TEMPLATES
+from theus.config import ConfigFactory
+from theus.schema_gen import generate_code_from_schema, generate_schema_from_file
 
 
 def commands(group: click.Group = program, above: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
@@ -342,6 +349,11 @@ from pydantic import BaseModel, Field
 class PointCloud: ...
 
 @dataclass
+class Point:
+    x: float = 0.0
+    next: Point | None = None
+
+@dataclass
 class AppGlobal:
     constant: ClassVar[int] = 1
     limit: int = 4
@@ -357,6 +369,10 @@ class GardenDomain(BaseModel):
     note: str | None = None
     left: Optional[int] = 3
     either: Union[int, str] = 1
+    mode: Literal["a", "b"] = "a"
+    point: Optional["Point"] = None
+    points: dict[str, Point]
+    pair: tuple[int, str] = (1, 2)
     tensor: torch.Tensor = None
     late = 3
     _private: int = 1
@@ -370,12 +386,20 @@ SCHEMA = r"""context:
     cloud: {type: any}
     moisture: {type: float}
     "on": {type: boolean, default: true}
-    valves: {type: list, default: []}
-    rows: {type: dict, default: {"a": 1}}
+    valves: {type: "list[integer]", default: []}
+    rows: {type: "dict[string, integer]", default: {"a": 1}}
     note: {type: string, required: false}
     left: {type: integer, required: false, default: 3}
-    either: {type: any, default: 1}
+    either: {type: "integer | string", default: 1}
+    mode: {type: "Literal['a', 'b']", default: "a"}
+    point: {type: Point, required: false}
+    points: {type: "dict[string, Point]"}
+    pair: {type: tuple, default: [1, 2]}
     tensor: {type: any, default: null}
+objects:
+  Point:
+    x: {type: float, default: 0.0}
+    next: {type: Point, required: false}
 """
 
 
@@ -433,6 +457,7 @@ def test_run_the_demo(tmp_path: Path) -> None:
     init_project("demo", tmp_path)
     state = json.loads(said(theus("run", "workflows/workflow.yaml", cwd=tmp_path)))
     assert state["domain"] == {"status": "SUCCESS", "count": 10, "items": ["item 1"]}
+    assert "up to date" in said(theus("schema", "gen", cwd=tmp_path))
 
 
 def test_run_refuses(plant: Path) -> None:
@@ -472,6 +497,77 @@ def test_viz_refuses(tmp_path: Path) -> None:
     assert "bad.yaml:1:" in refused(theus("viz", "bad.yaml", cwd=tmp_path))
     assert "Z" in refused(theus("viz", "m.yaml", "--current", "Z", cwd=tmp_path))
     assert "graphviz" in refused(theus("viz", "m.yaml", "-o", "m.svg", cwd=tmp_path, PATH=""))
+
+
+RICH = """\
+context:
+  global:
+    limit: {type: integer, default: 4}
+    rate: {type: float, default: .inf}
+  domain:
+    mode: {type: "Literal['auto', 'manual']", default: "auto"}
+    beds: {type: "dict[string, Bed]", default: {}}
+    history: {type: "list[float | none]", required: false}
+    pair: {type: "tuple[integer]"}
+    when: {type: date, required: false}
+    price: {type: Decimal, default: "1.50"}
+    since: {type: date, default: "2026-01-31"}
+    fixed: {type: "tuple[integer]", default: [1, 2]}
+    seen: {type: "set[string]", default: ["a"]}
+    queue: {type: deque, default: []}
+    note: {type: string, default: "a\\"b # {}"}
+    anything: {type: any, default: [1, {"a": null}]}
+objects:
+  Bed:
+    water: {type: float}
+    crop: {type: string, required: false, default: "leek"}
+    next: {type: Bed, required: false}
+"""
+
+
+def test_schema_and_code_round_trip(garden: Path) -> None:
+    """A13: schema to code to schema is the same schema, for every type and default."""
+    schema, code = garden / "specs" / "context_schema.yaml", garden / "src" / "context.py"
+    schema.write_text(RICH)
+    assert said(theus("schema", "code", cwd=garden)) == "wrote src/context.py\n"
+    said(theus("schema", "gen", "--force", cwd=garden))
+    assert schema.read_text() == RICH
+    module = ModuleType("made")
+    sys.modules["made"] = module
+    try:
+        exec(code.read_text(), module.__dict__)
+        made = module.__dict__["AppGlobal"]()
+        assert (made.limit, made.rate) == (4, float("inf"))
+        fields = {field.name for field in dataclasses.fields(module.__dict__["AppDomain"])}
+        domain = module.__dict__["AppDomain"](pair=(1,))
+        assert (domain.fixed, domain.seen, domain.queue) == ((1, 2), {"a"}, deque())
+        assert (domain.price, domain.since) == (Decimal("1.50"), date(2026, 1, 31))
+        assert fields == set(ConfigFactory.load_schema(schema).domain_fields)
+    finally:
+        del sys.modules["made"]
+    assert generate_schema_from_file(code)["objects"]["Bed"]["water"] == {"type": "float"}
+    assert generate_code_from_schema(schema) == code.read_text()
+
+
+def test_schema_code_refuses(garden: Path) -> None:
+    """A file of somebody's is kept; a malformed schema and a name that Python has not are named."""
+    schema, code = garden / "specs" / "context_schema.yaml", garden / "src" / "context.py"
+    schema.write_text("domain: {n: {type: integer}}\n")
+    code.write_text("mine\n")
+    assert "--force" in refused(theus("schema", "code", cwd=garden))
+    assert code.read_text() == "mine\n"
+    said(theus("schema", "code", "--force", cwd=garden))
+    assert "up to date" in said(theus("schema", "code", cwd=garden))
+    for text, word in (
+        ("domain: {class: {type: integer}}\n", "'class'"),
+        ("domain: {n: {tipe: integer}}\n", "context_schema.yaml:1:"),
+    ):
+        schema.write_text(text)
+        assert word in refused(theus("schema", "code", cwd=garden))
+    schema.unlink()
+    assert "context_schema.yaml" in refused(theus("schema", "code", cwd=garden))
+    with pytest.raises(FileNotFoundError):
+        generate_code_from_schema(schema)
 
 
 # ---- the page ------------------------------------------------------------------------------------

@@ -302,6 +302,32 @@ def test_recipes_are_held_against_the_processes(tmp_path: Path) -> None:
     assert places == [(4, 3, "unknown-process"), (8, 24, "unknown-path")]
 
 
+# ---- schemas -------------------------------------------------------------------------------------
+
+SCHEMA = "domain:\n  total: {type: integer}\n  totl: {type: integer}\n  rows: {tipe: list}\n"
+
+
+def test_schemas_are_held_against_the_classes(tmp_path: Path) -> None:
+    """A malformed schema is found, and a field that no class has."""
+    (tmp_path / "shop.py").write_text(HEAD)
+    (tmp_path / "schema.yaml").write_text(SCHEMA)
+    told = [f"{e.line}:{e.column} {e.rule}" for e in check([tmp_path]).findings]
+    assert told == ["4:10 bad-schema"]
+    (tmp_path / "schema.yaml").write_text(SCHEMA.replace("tipe", "type"))
+    told = [f"{e.line}:{e.column} {e.rule}" for e in check([tmp_path]).findings]
+    assert told == ["3:3 unknown-path"]
+
+
+def test_a_schema_stands_for_classes(tmp_path: Path) -> None:
+    """Where there is no class of a context, paths are held against the schema."""
+    source = (
+        'from theus import process\n@process(inputs=["domain.totl"], outputs=[])\n'
+        "def p(ctx):\n    return ctx.domain.totl\n"
+    )
+    (tmp_path / "schema.yaml").write_text("domain:\n  total: {type: integer}\n")
+    assert found(tmp_path, source, head="") == ["2:18 unknown-path"]
+
+
 # ---- the program ---------------------------------------------------------------------------------
 
 

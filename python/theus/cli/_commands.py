@@ -15,7 +15,7 @@ from theus._build import build_info
 from theus.cli import _check, _finding, _learning, _running, _scaffold, _specs
 from theus.cli._project import Project
 from theus.errors import TheusError
-from theus.schema_gen import generate_schema_from_file, schema_text
+from theus.schema_gen import generate_code_from_schema, generate_schema_from_file, schema_text
 from theus.viz import DrawingError, draw
 
 
@@ -253,8 +253,8 @@ def run(
 ) -> None:
     """Run WORKFLOW on a fresh context of the project, and print the state that it leaves, as JSON.
 
-    The processes are those below src/processes; the recipe of the project holds, where there is
-    one. What processes print goes to stderr.
+    The processes are those below src/processes; the recipe and the schema of the project hold,
+    where there are any. What processes print goes to stderr.
     """
     try:
         state = _running.run(
@@ -325,6 +325,28 @@ def schema_gen(
     project = Project.at(directory)
     text = schema_text(generate_schema_from_file(context_file or project.context))
     _write(schema_file or project.schema, text, force)
+
+
+@schema.command("code", example="theus schema code --out-file src/context.py")
+@click.option("--schema-file", type=_FILE, default=None, help="Schema to read.")
+@click.option(
+    "--out-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    help="File to write; - is stdout.",
+)
+@click.option("--force", is_flag=True, help="Replace a file that differs.")
+@_in
+def schema_code(
+    schema_file: Path | None, out_file: Path | None, force: bool, directory: Path | None
+) -> None:
+    """Write dataclasses AppGlobal, AppDomain and SystemContext with the fields of a schema.
+
+    What schema gen makes of them is the schema again.
+    """
+    project = Project.at(directory)
+    text = generate_code_from_schema(schema_file or project.schema)
+    _write(out_file or project.context, text, force)
 
 
 def _write(file: Path, text: str, force: bool) -> None:

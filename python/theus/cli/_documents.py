@@ -57,6 +57,7 @@ class Documents:
 
     recipes: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     workflows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    schemas: dict[str, dict[str, Any]] = field(default_factory=dict)
     machines: list[str] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
 
@@ -78,6 +79,8 @@ class Documents:
                     found.recipes[name] = json.loads(_kernel.describe_recipe(name, text, False))
                 elif kind == "workflow":
                     found.workflows[name] = json.loads(_kernel.outline(name, text, False))
+                elif kind == "schema":
+                    found.schemas[name] = json.loads(_kernel.describe_schema(name, text, False))
                 elif kind == "machine":
                     found.machines.append(name)
             except ConfigError as error:
@@ -86,7 +89,12 @@ class Documents:
 
     def schema_fields(self) -> Mapping[str, Mapping[str, Any]] | None:
         """The fields that the schemas declare, by layer; None where there is no schema."""
-        return None
+        if not self.schemas:
+            return None
+        return {
+            layer: {each["name"]: each for said in self.schemas.values() for each in said[layer]}
+            for layer in ("global", "domain")
+        }
 
     def check(
         self,
@@ -100,6 +108,8 @@ class Documents:
             self._check_recipe(name, entries, processes, state, done)
         for name, steps in self.workflows.items():
             _Workflow(name, processes, bodies, state, done).check(steps)
+        for name, said in self.schemas.items():
+            self._check_schema(name, said, state, done)
         for name in self.machines:
             self._check_machine(name, processes, done)
 
@@ -112,6 +122,25 @@ class Documents:
             _kernel.load_machine(file, self.texts[file], "", json.dumps(known), False)
         except ConfigError as error:
             done.malformed("bad-machine", file, error, _RULES)
+
+    def _check_schema(self, file: str, said: Any, state: "State", done: "Checked") -> None:
+        """A field that no class of the layer has would stop the engine from starting."""
+        for layer in ("global", "domain"):
+            names = state.names(layer)
+            if names is None:
+                continue
+            for each in said[layer]:
+                if each["name"] not in names:
+                    near = nearest(each["name"], names)
+                    name = re.escape(each["name"])
+                    at = self.place(file, rf"(?:^|[{{,])\s*[\"']?({name})[\"']?\s*:")
+                    done.add(
+                        "unknown-path",
+                        file,
+                        *at,
+                        f"the schema has {layer}.{each['name']}, which is no field of the context",
+                        f"write {near}" if near else "add the field to its class",
+                    )
 
     def _check_recipe(
         self, file: str, entries: Any, processes: Any, state: "State", done: "Checked"

@@ -72,10 +72,12 @@ def _argument(text: str) -> tuple[str, Any]:
 
 
 def _rules(project: Project) -> dict[str, Any]:
-    """The recipe, if the project has one."""
+    """The recipe and the schema, as far as the project has them."""
     rules: dict[str, Any] = {}
     if project.recipe.is_file():
         rules["audit_recipe"] = ConfigFactory.load_recipe(project.recipe)
+    if project.schema.is_file():
+        rules["schema"] = ConfigFactory.load_schema(project.schema)
     return rules
 
 

@@ -64,6 +64,13 @@ class State:
             return None
         return self._below(owners[0].fields[place[1]].annotation, place, 2)
 
+    def names(self, layer: str) -> set[str] | None:
+        """The fields that the classes of a layer have; None where nobody can tell."""
+        classes = self.layers.get(layer, [])
+        if not classes or any(each.open for each in classes):
+            return None
+        return {name for each in classes for name in each.fields}
+
     def field(self, place: Place) -> Field | None:
         """The field of a layer that a path begins with."""
         if len(place) < 2 or place[0] not in ROOTS:
