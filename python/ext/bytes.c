@@ -185,7 +185,9 @@ static int bytes_getbuffer(PyObject *op, Py_buffer *out, int flags) {
   bool output = v->shape->bits & THEUS_MAY_WRITE;
   if (!output && view_readable(v) < 0)
     return -1;
-  PyObject *source = output ? private(op) : heavy_export(STATE(v), v->node->target);
+  PyObject *seen = output ? NULL : memory_now(v->node);
+  PyObject *source = output ? private(op) : heavy_export(STATE(v), seen);
+  Py_XDECREF(seen);
   int failed = source == NULL || (output && log_write(op) < 0) ? -1
                                                                  : PyObject_GetBuffer(source, out, flags);
   Py_XDECREF(source);

@@ -312,6 +312,7 @@ theus_outcome driver_outcome(engine *e, process *p); // how a process ended whos
 
 // What becomes of a run (publish.c).
 int publish(scope *s, theus_action *next, journal **before);
+void preserve(engine *e, const core *c); // readers keep what a commit is about to change (preserve.c)
 void publish_file(engine *e, uint64_t version, PyObject *name, PyObject *writes);
 void publish_announce(engine *e);
 PyObject *publish_error(engine *e, PyObject *name, uint32_t how, PyObject *steals); // new
@@ -429,6 +430,7 @@ struct overlay {
   Py_ssize_t skip, keep;
   uint32_t structure; // grows when keys or length change: iterators watch it
   bool hidden;
+  bool base_kept; // nothing is pending: it is what a reader keeps of an older version (preserve.c)
 };
 
 struct node {
@@ -521,6 +523,8 @@ static inline uint64_t key_of_name(PyObject *name) {
 }
 static inline uint64_t key_of_index(Py_ssize_t i) { return (uint64_t)i << 2 | 3 | OUR_KEY; }
 void reads_of(core *c, theus_reads *out); // for the kernel
+bool reads_has(const core *c, PyObject *target, uint64_t key);
+void core_lose(core *c); // from now on every read raises
 void reads_clear(core *c);
 
 core *core_new(void);
@@ -566,6 +570,7 @@ Py_ssize_t dict_len(node *n);
 typedef struct {
   PyObject *walk; // owned: iterator over the base, if it keeps an order of its own
   Py_ssize_t pos;
+  Py_ssize_t passed; // items that were shown
   int phase;
 } dict_cursor;
 void dict_stop(dict_cursor *at); // releases what the cursor holds; at the end of every walk
@@ -599,6 +604,7 @@ int deque_clear(core *c, node *n);
 typedef struct {
   PyObject *left, *base, *added; // owned iterators
   Py_ssize_t at;
+  Py_ssize_t passed; // items that were shown
 } deque_cursor;
 int deque_start(state *st, node *n, deque_cursor *at);
 PyObject *deque_next(node *n, deque_cursor *at); // new; NULL without an exception at the end

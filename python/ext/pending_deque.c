@@ -210,8 +210,24 @@ int deque_start(state *st, node *n, deque_cursor *at) {
   return 0;
 }
 
-PyObject *deque_next(node *n, deque_cursor *at) {
+// A reader that keeps an older version goes on in its copy where it stood in the base. 0, -1.
+static int move_on(overlay *o, deque_cursor *at) {
+  Py_CLEAR(at->base);
+  if ((at->added = PyObject_GetIter(o->added)) == NULL)
+    return -1;
+  for (Py_ssize_t i = 0; i < at->passed; i++) {
+    PyObject *passed = PyIter_Next(at->added);
+    Py_XDECREF(passed);
+    if (passed == NULL)
+      return PyErr_Occurred() ? -1 : 0;
+  }
+  return 0;
+}
+
+static PyObject *next(node *n, deque_cursor *at) {
   overlay *o = n->pending;
+  if (o != NULL && o->base_kept && at->base != NULL && move_on(o, at) < 0)
+    return NULL;
   PyObject *value = at->left == NULL ? NULL : PyIter_Next(at->left);
   if (value != NULL || PyErr_Occurred())
     return value;
@@ -235,6 +251,12 @@ PyObject *deque_next(node *n, deque_cursor *at) {
   }
   Py_CLEAR(at->base);
   return at->added == NULL ? NULL : PyIter_Next(at->added);
+}
+
+PyObject *deque_next(node *n, deque_cursor *at) {
+  PyObject *value = next(n, at);
+  at->passed += value != NULL;
+  return value;
 }
 
 void deque_stop(deque_cursor *at) {

@@ -327,6 +327,10 @@ static int next(node *n, dict_cursor *at, PyObject **key, PyObject **value) {
       return -1;
     at->phase = 1;
     at->pos = 0;
+    // A reader that keeps an older version goes on in its copy where it stood in the base.
+    for (Py_ssize_t i = 0; o != NULL && o->base_kept && i < at->passed; i++)
+      if (!PyDict_Next(o->added, &at->pos, &k, &v))
+        break;
   }
   if (o == NULL || o->added == NULL || !PyDict_Next(o->added, &at->pos, &k, &v))
     return 0;
@@ -338,6 +342,7 @@ static int next(node *n, dict_cursor *at, PyObject **key, PyObject **value) {
 int dict_next(core *c, node *n, dict_cursor *at, PyObject **key, PyObject **value) {
   core_enter(c);
   int more = core_read(c, n, THEUS_WHOLE_KEY) < 0 ? -1 : next(n, at, key, value);
+  at->passed += more > 0;
   core_exit(c);
   return more;
 }

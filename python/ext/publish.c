@@ -15,6 +15,7 @@ int publish(scope *s, theus_action *next, journal **before) {
   engine *e = s->engine;
   e->clock = APPLYING;
   e->applier = PyThread_get_thread_ident();
+  preserve(e, s->core);
   int failed = apply_all(s->core, e, before);
   PyObject *error = failed ? errors_take() : NULL;
   theus_error err = {0};

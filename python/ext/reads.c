@@ -8,7 +8,8 @@
 // Before anything is read they are compared. If they differ, somebody has committed meanwhile: the
 // kernel looks whether that touched what was read. If not, the transaction has now seen the new
 // version as well and reads on. If it did, the transaction has lost: the read raises, whatever the
-// process does about that the run is dropped, and begins again.
+// process does about that the run is dropped, and begins again. One that can write nothing keeps what
+// it has seen instead, see preserve.c.
 //
 // What was read is a table of (address of the object, key): the kernel searches it where it lies.
 // Nothing keeps the objects alive. Where one dies and another takes its address, a transaction may
@@ -138,7 +139,18 @@ static void raise_lost(core *c) {
   Py_XDECREF(type);
 }
 
-static void lose(core *c) {
+bool reads_has(const core *c, PyObject *target, uint64_t key) {
+  uint64_t object = (uint64_t)(uintptr_t)target;
+  if (c->n_reads == 0)
+    return false;
+  size_t at = home(object, key, c->reads_mask);
+  for (; c->reads[at].object != 0; at = (at + 1) & c->reads_mask)
+    if (c->reads[at].object == object && c->reads[at].key == key)
+      return true;
+  return false;
+}
+
+void core_lose(core *c) {
   c->lost = true;
   c->seen = 0;
   c->now = &NEVER;
@@ -166,13 +178,13 @@ static int ask(core *c, engine *e) {
     return 0;
   }
   if (status == THEUS_OK) {
-    lose(c);
+    core_lose(c);
     raise_lost(c);
     return -1;
   }
   engine_raise(e, status, &err);
   if (status == THEUS_CONFLICT) {
-    lose(c);
+    core_lose(c);
     PyObject *error = errors_take();
     c->verdict = Py_NewRef(error);
     errors_put(error);

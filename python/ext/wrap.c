@@ -129,8 +129,13 @@ static PyObject *wrap_array(view *parent, shape *s, PyObject *array, PyObject *k
   if (core_fresh(sc->core) < 0 || core_note_object(sc->core, array, THEUS_WHOLE_KEY) < 0)
     return NULL;
   VIEW_CHECK(parent); // it may have waited
-  if (!(s->bits & THEUS_MAY_WRITE))
-    return copied ? memory_copy(kind_how(sc->st, array), array) : ndarray_read_only(sc->st, array);
+  if (!(s->bits & THEUS_MAY_WRITE)) {
+    node *known = core_find(sc->core, array); // a reader may keep an older one
+    PyObject *now = known == NULL ? Py_NewRef(array) : memory_now(known);
+    PyObject *shown = copied ? memory_copy(kind_how(sc->st, array), now) : ndarray_read_only(sc->st, now);
+    Py_DECREF(now);
+    return shown;
+  }
   node *n = core_node(sc->core, array, copied ? KIND_COPIED : KIND_ARRAY);
   PyObject *link = n == NULL ? NULL : view_new(sc, n, s, parent, key, index, segment, false);
   PyObject *private = link == NULL ? NULL : memory_private((view *)link);
