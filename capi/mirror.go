@@ -119,6 +119,7 @@ const (
 	_ = -(uint(transaction.Keep) ^ C.THEUS_KEEP)
 	_ = -(uint(transaction.Drop) ^ C.THEUS_DROP)
 	_ = -(uint(transaction.Again) ^ C.THEUS_AGAIN)
+	_ = -(uint(transaction.Patience) ^ C.THEUS_PATIENCE)
 	_ = -(uint(engine.RaiseNothing) ^ C.THEUS_RAISE_NOTHING)
 	_ = -(uint(engine.RaiseAsIs) ^ C.THEUS_RAISE_AS_IS)
 	_ = -(uint(engine.RaiseWrapped) ^ C.THEUS_RAISE_WRAPPED)

@@ -6,6 +6,7 @@ import "C"
 import (
 	"github.com/theus-project/theus/core/contract"
 	"github.com/theus-project/theus/core/engine"
+	"github.com/theus-project/theus/core/registry"
 )
 
 //export theus_process_register
@@ -57,6 +58,21 @@ func theus_process_find(handle C.theus_engine, name C.theus_str, out *C.theus_pr
 			return err
 		}
 		*out = C.theus_process(id)
+		return nil
+	})
+}
+
+//export theus_process_conflict
+func theus_process_conflict(handle C.theus_engine, a, b C.theus_process, conflict *C.uint32_t, failure *C.theus_error) C.theus_status {
+	return call(anEngine, uint64(handle), failure, func(e *engine.Engine) error {
+		if conflict == nil {
+			return missing("conflict")
+		}
+		_, meet, err := e.Conflict(registry.ID(a), registry.ID(b))
+		if err != nil {
+			return err
+		}
+		*conflict = flag(meet)
 		return nil
 	})
 }

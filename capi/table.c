@@ -57,6 +57,7 @@ static const theus_api api = {
     .schema_load = theus_schema_load,
     .schema_describe = theus_schema_describe,
     .schema_judge = theus_schema_judge,
+    .process_conflict = theus_process_conflict,
 };
 
 const theus_api *theus_get_api(uint32_t abi_version) {

@@ -259,7 +259,9 @@ typedef struct theus_action {
   uint32_t reader;   // RUN: 1 if its contract lets it write nothing that a commit applies
 } theus_action;
 
-// theus_start says how a top-level transaction begins.
+// theus_start says how a top-level transaction begins. One that lost THEUS_PATIENCE times gets
+// priority: nobody else commits until it is over.
+#define THEUS_PATIENCE 4
 typedef struct theus_start {
   uint32_t lost;  // how often it lost before
   uint32_t hasty; // 1: the host cannot wait; without priority, if need be
@@ -805,6 +807,17 @@ extern theus_status theus_process_register(theus_engine engine, theus_contract_i
 extern theus_status theus_process_find(theus_engine engine, theus_str name, theus_process *out,
                                        theus_error *err);
 
+// theus_process_conflict tells whether the contracts of two processes let one of them write what the
+// other may read or write. Two that do not conflict give the same in whatever order they run.
+//
+// Returns THEUS_OK           *conflict is 1 or 0
+//         THEUS_NOT_FOUND    no such process
+//         THEUS_CLOSED, THEUS_POISONED
+// Owns:   nothing.
+// Thread: any.
+extern theus_status theus_process_conflict(theus_engine engine, theus_process a, theus_process b,
+                                           uint32_t *conflict, theus_error *err);
+
 // theus_shape_child answers for one step below a shape. The answer never changes: cache it.
 //
 // Returns THEUS_OK           *out is the child's shape; its bits may be 0, which is a denial
@@ -1305,6 +1318,8 @@ typedef struct theus_api {
   theus_status (*schema_describe)(theus_schema_in, theus_str *, theus_storage *, theus_error *);
   theus_status (*schema_judge)(theus_engine, uint32_t, theus_values_in, theus_str, theus_str,
                                theus_error *);
+  theus_status (*process_conflict)(theus_engine, theus_process, theus_process, uint32_t *,
+                                   theus_error *);
 } theus_api;
 
 // theus_get_api returns the table for an ABI version, or NULL if this library does not speak it.

@@ -281,6 +281,31 @@ static PyObject *engine_execute(PyObject *op, PyObject *const *args, Py_ssize_t 
   return p == NULL ? NULL : driver_execute(e, p, args + 1, kwnames);
 }
 
+static PyObject *engine_attempts(PyObject *op, PyObject *args) {
+  PyObject *name, *kwargs;
+  if (!PyArg_ParseTuple(args, "OO!:_attempts", &name, &PyDict_Type, &kwargs))
+    return NULL;
+  process *p = find((engine *)op, name);
+  return p == NULL ? NULL : attempts_new((engine *)op, p, kwargs);
+}
+
+// Whether the contracts of two processes let one write what the other may read or write.
+static PyObject *engine_conflict(PyObject *op, PyObject *args) {
+  engine *e = (engine *)op;
+  PyObject *names[2];
+  if (!PyArg_ParseTuple(args, "UU:_conflict", &names[0], &names[1]))
+    return NULL;
+  process *p = find(e, names[0]);
+  theus_process first = p == NULL ? 0 : p->id;
+  process *q = p == NULL ? NULL : find(e, names[1]);
+  if (q == NULL || engine_usable(e) < 0)
+    return NULL;
+  uint32_t conflict = 0;
+  theus_error err = {0};
+  theus_status status = e->api->process_conflict(e->handle, first, q->id, &conflict, &err);
+  return status == THEUS_OK ? PyBool_FromLong((long)conflict) : engine_raise(e, status, &err);
+}
+
 static PyObject *engine_get_process(PyObject *op, PyObject *name) {
   process *p = find((engine *)op, name);
   return p == NULL ? NULL : Py_NewRef(p->func);
@@ -512,6 +537,8 @@ static PyMethodDef engine_methods[] = {
     {"_panic", engine_panic, METH_NOARGS, NULL},
     {"_fault", fault_arm, METH_VARARGS, NULL},
     {"_stats", engine_stats, METH_NOARGS, NULL},
+    {"_attempts", engine_attempts, METH_VARARGS, NULL},
+    {"_conflict", engine_conflict, METH_VARARGS, NULL},
     {"_learn", learn_start, METH_NOARGS, NULL},
     {"_learned", learn_told, METH_NOARGS, NULL},
     {"_audit_load", audit_load, METH_VARARGS, NULL},

@@ -123,7 +123,7 @@ struct state {
   PyObject *s_dict, *s_getattr, *s_edit, *s_resolve, *s_lock_manager, *s_default_factory, *s_any;
   PyObject *task; // ContextVar: the innermost scope that belongs to the running task
   PyTypeObject *process_type, *heavy_type, *tensor_type, *memory_type;
-  PyTypeObject *program_type, *run_type;
+  PyTypeObject *program_type, *run_type, *attempts_type;
   destructor python_dealloc;                      // what every class written in Python has
   PyObject *module;                               // borrowed: the one whose state this is
   bool has_models;                                // a pydantic model was met
@@ -216,6 +216,7 @@ struct engine {
   unsigned long applier; // the thread that carries out a commit, while it does
   core *threads, *tasks; // what runs: borrowed from their outermost scopes, chained
   int n_running;
+  int n_urgent;        // tasks among them that have priority
   int waiters;         // threads that wait for somebody else
   core *spare;         // kept for the next transactions, chained
   int n_spare;
@@ -308,6 +309,7 @@ bool scope_is_here(scope *s); // it is the innermost of its transaction, and of 
 void scope_abandon(scope *s); // ends it without a word; keeps the exception state
 
 PyObject *driver_execute(engine *e, process *p, PyObject *const *kwargs, PyObject *kwnames);
+PyObject *attempts_new(engine *e, process *p, PyObject *kwargs); // new: a call in steps (attempts.c)
 theus_outcome driver_outcome(engine *e, process *p); // how a process ended whose exception is set
 
 // What becomes of a run (publish.c).
@@ -496,6 +498,7 @@ struct core {
   process *proc;       // likewise; NULL: edit()
   scope *innermost;    // borrowed
   bool task;           // it belongs to a task, else to a thread
+  bool urgent;         // ... and has priority
   unsigned long owner; // that thread
   core *prev, *next;   // in the engine's list
 };
@@ -790,6 +793,7 @@ extern PyType_Spec tracked_ordered_spec, frozen_ordered_spec;
 extern PyType_Spec tracked_default_spec, frozen_default_spec;
 extern PyType_Spec tracked_bytes_spec, frozen_bytes_spec;
 extern PyType_Spec program_spec, run_spec; // workflows (flux.c)
+extern PyType_Spec attempts_spec;
 extern PyType_Spec part_spec, set_part_spec; // instances of subclasses of containers
 
 #define METHOD(f) ((PyCFunction)(void (*)(void))(f))

@@ -266,6 +266,7 @@ static int kernel_exec(PyObject *module) {
                  add_type(module, &st->memory_type, &memory_spec, true) < 0 ||
                  add_type(module, &st->program_type, &program_spec, true) < 0 ||
                  add_type(module, &st->run_type, &run_spec, true) < 0 ||
+                 add_type(module, &st->attempts_type, &attempts_spec, true) < 0 ||
                  add_struct(module, &st->delta_type, &delta_desc) < 0 ||
                  add_struct(module, &st->commit_type, &commit_desc) < 0
              ? -1
@@ -280,7 +281,7 @@ static size_t owned(state *st, PyObject **refs[]) {
       (PyObject **)&st->object_view,  (PyObject **)&st->deque_iter,   (PyObject **)&st->list_iter,
       (PyObject **)&st->dict_iter,    (PyObject **)&st->method_type,  (PyObject **)&st->process_type,
       (PyObject **)&st->tensor_type,  (PyObject **)&st->memory_type,
-      (PyObject **)&st->program_type, (PyObject **)&st->run_type,
+      (PyObject **)&st->program_type, (PyObject **)&st->run_type,     (PyObject **)&st->attempts_type,
       (PyObject **)&st->heavy_type,   (PyObject **)&st->counter,      &st->s_default_factory,
       &st->registered,                &st->opaque,                    &st->task,
       (PyObject **)&st->cached_property,
@@ -307,7 +308,7 @@ static size_t owned(state *st, PyObject **refs[]) {
   return n;
 }
 
-#define MAX_OWNED (73 + 5 * FAMILIES)
+#define MAX_OWNED (74 + 5 * FAMILIES)
 
 static int kernel_traverse(PyObject *module, visitproc visit, void *arg) {
   PyObject **refs[MAX_OWNED];

@@ -94,6 +94,7 @@ static void link_core(engine *e, core *c) {
     (*head)->prev = c;
   *head = c;
   e->n_running++;
+  e->n_urgent += c->urgent;
 }
 
 static void unlink_core(engine *e, core *c) {
@@ -105,6 +106,7 @@ static void unlink_core(engine *e, core *c) {
     c->next->prev = c->prev;
   c->prev = c->next = NULL;
   e->n_running--;
+  e->n_urgent -= c->urgent;
 }
 
 // New, or taken from what is kept.
@@ -291,6 +293,7 @@ scope *scope_begin(engine *e, process *p, start how) {
     c->engine = e;
     c->proc = p;
     c->task = how.task;
+    c->urgent = how.task && (p == NULL || how.lost >= THEUS_PATIENCE);
     c->owner = how.task ? 0 : PyThread_get_thread_ident();
     c->reader = a.reader;
     c->seen = e->version;

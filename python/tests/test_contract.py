@@ -182,14 +182,14 @@ def test_a_function_without_contract() -> None:
         assert engine.run_process("bare") is engine.ctx.domain_ctx
 
 
-def test_an_async_function_is_refused(engine: TheusEngine) -> None:
+def test_an_async_generator_is_refused(engine: TheusEngine) -> None:
     """It would go on after its transaction, so it is refused when it is registered."""
 
     @process(inputs=[], outputs=[])
-    async def later(ctx: Any) -> None:
-        del ctx
+    async def later(ctx: Any) -> Any:
+        yield ctx
 
-    with pytest.raises(TypeError, match="'later' is an async function"):
+    with pytest.raises(TypeError, match="'later' is an async generator"):
         engine.register_process("later", later)
 
 

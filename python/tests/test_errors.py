@@ -259,16 +259,17 @@ def test_closing_inside_a_process() -> None:
     assert world.domain.n == 1
 
 
-def test_async_processes_are_refused() -> None:
-    """A coroutine would go on after its transaction."""
+def test_async_processes_are_not_called_synchronously() -> None:
+    """C11: a coroutine would go on after its transaction; the text says what to await instead."""
 
     async def body(ctx: Any) -> None:
         ctx.domain.n = 2
 
     world = World(n=1)
-    with pytest.raises(TypeError, match="async"):
-        world.engine.register_process("a", process([], ["domain"])(body))
-    with pytest.raises(TypeError, match="async"):
+    world.engine.register_process("a", process([], ["domain"])(body))
+    with pytest.raises(TypeError, match="await engine"):
+        world.engine.run_process("a")
+    with pytest.raises(TypeError, match="await engine"):
         world.run(body)
     assert world.domain.n == 1
 

@@ -483,10 +483,10 @@ def test_the_surface_of_an_engine() -> None:
     public = {name for name in dir(TheusEngine) if not name.startswith("_")}
     assert public == {
         "audit_log", "close", "ctx", "edit", "evaluate_condition", "execute_flux_step",
-        "execute_process", "execute_workflow", "get_process", "heavy_report", "matrix",
-        "on_commit", "register_process", "reload_audit", "reset_interlock", "run_process",
-        "scan_and_register", "start_workflow", "strict_mode", "tree", "version", "watch",
-        "workflow_cache",
+        "execute_process", "execute_process_async", "execute_workflow", "execute_workflow_async",
+        "get_process", "heavy_report", "matrix", "on_commit", "register_process", "reload_audit",
+        "reset_interlock", "run_all", "run_process", "scan_and_register", "start_workflow", "stats",
+        "strict_mode", "tree", "version", "watch", "workflow_cache",
     }  # fmt: skip
     with pytest.raises(AttributeError):
         _ = World().engine.commit_state

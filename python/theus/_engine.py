@@ -2,12 +2,12 @@
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from types import FunctionType, TracebackType
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, NamedTuple, Protocol, Self
 
-from theus import _kernel
+from theus import _all, _async, _kernel
 from theus._audit import AuditLog, tell
 from theus._binding import bound
 from theus._checks import check_root, resolve_mode
@@ -42,6 +42,22 @@ class Closing(Protocol):
 
     def close(self, *, cancel: bool, timeout: float | None) -> None:
         """End; raise TimeoutError if something runs on."""
+
+
+class EngineStats(NamedTuple):
+    """What happened to the transactions of an engine.
+
+    Attributes:
+        commits: versions of the state that were made.
+        conflicts: transactions that lost: something they had read was changed by a commit.
+        retries: of these, those that ran again.
+        priorities: of the retries, those that came with priority, having lost again and again.
+    """
+
+    commits: int
+    conflicts: int
+    retries: int
+    priorities: int
 
 
 class TheusEngine(_kernel.Engine[Root]):
@@ -268,6 +284,95 @@ class TheusEngine(_kernel.Engine[Root]):
         for name, func in found.items():
             self.register_process(name, func)
 
+    async def execute_process_async(
+        self, process_name: str, /, *, timeout: float | None = None, **kwargs: Any
+    ) -> Any:
+        """Run a process and return its value; the process may be ``async def``.
+
+        Works on asyncio and trio, and through anyio on both. While the process is suspended other
+        tasks and threads run theirs; if one of them changes what it has read, it runs again, as any
+        process does. What it runs in its own task is part of it; what other tasks run is not, also
+        those it creates.
+
+        Args:
+            process_name: of a registered process.
+            timeout: seconds after which the process is cancelled, or None. A process that takes an
+                argument of that name gets it from a wrapper of your own.
+            **kwargs: the arguments of the process.
+
+        Raises:
+            TimeoutError: after ``timeout`` seconds; the process was rolled back.
+            asyncio.CancelledError: unchanged, after it was rolled back.
+            Exception: as run_process.
+
+        >>> import asyncio
+        >>> from theus import BaseDomainContext, BaseSystemContext, TheusEngine, process
+        >>> class Chat(BaseDomainContext):
+        ...     def __init__(self):
+        ...         self.said = []
+        >>> @process(inputs=[], outputs=["domain.said"])
+        ... async def ask(ctx, text):
+        ...     await asyncio.sleep(0)  # a model thinks
+        ...     ctx.domain.said.append(text)
+        ...     return len(ctx.domain.said)
+        >>> with TheusEngine(BaseSystemContext(None, Chat()), strict_mode=True) as engine:
+        ...     engine.register_process("ask", ask)
+        ...     asyncio.run(engine.execute_process_async("ask", text="hello", timeout=5))
+        1
+        """
+        return await _async.run_process(self, process_name, timeout, kwargs)
+
+    def run_all(
+        self, calls: Iterable[_all.Call], /, *, max_workers: int | None = None
+    ) -> list[Any]:
+        """Run processes side by side, in threads, as far as their contracts allow.
+
+        Two of which one may write what the other may read or write run one after the other, in the
+        given order; so the result is that of running all of them in the given order.
+
+        Args:
+            calls: names of processes, or pairs of a name and a dict of arguments.
+            max_workers: threads at most; None means one for each call, up to 32.
+
+        Returns:
+            Their values, in the given order.
+
+        Raises:
+            TypeError: a call is neither.
+            Exception: what the first of them that failed, in the given order, raised. Those that
+                had not begun by then do not run; what others committed stays.
+
+        >>> from theus import BaseDomainContext, BaseSystemContext, TheusEngine, process
+        >>> class Pair(BaseDomainContext):
+        ...     def __init__(self):
+        ...         self.a, self.b, self.sum = 1, 2, 0
+        >>> @process(inputs=[], outputs=["domain.a"])
+        ... def left(ctx):
+        ...     ctx.domain.a *= 10
+        >>> @process(inputs=[], outputs=["domain.b"])
+        ... def right(ctx):
+        ...     ctx.domain.b *= 10
+        >>> @process(inputs=["domain.a", "domain.b"], outputs=["domain.sum"])
+        ... def add(ctx):
+        ...     ctx.domain.sum = ctx.domain.a + ctx.domain.b
+        ...     return ctx.domain.sum
+        >>> with TheusEngine(BaseSystemContext(None, Pair()), strict_mode=True) as engine:
+        ...     for func in (left, right, add):
+        ...         engine.register_process(func.__name__, func)
+        ...     engine.run_all(["left", "right", "add"])
+        [None, None, 30]
+        """
+        return _all.run_all(self, calls, max_workers)
+
+    def stats(self) -> EngineStats:
+        """Count what happened to the transactions of this engine so far.
+
+        >>> from theus import BaseSystemContext, TheusEngine
+        >>> TheusEngine(BaseSystemContext(None, None)).stats()
+        EngineStats(commits=0, conflicts=0, retries=0, priorities=0)
+        """
+        return EngineStats(*self._stats())
+
     def execute_workflow(
         self, workflow: Workflow, /, *, progress: bool = False, **kwargs: Any
     ) -> Any:
@@ -311,6 +416,16 @@ class TheusEngine(_kernel.Engine[Root]):
             follow(run)
         else:
             run.run()
+        return self.ctx
+
+    async def execute_workflow_async(self, workflow: Workflow, /, **kwargs: Any) -> Any:
+        """Run a workflow to its end without blocking the event loop; return the context object.
+
+        Processes may be async or not; parallel branches are awaited together. Args and errors are
+        those of execute_workflow. A run that is cancelled ends at its step, which is rolled back,
+        and what stands under ``finally`` is still run.
+        """
+        await _async.run_workflow(self, self._flux.start(workflow, kwargs))
         return self.ctx
 
     def start_workflow(self, workflow: Workflow, /, **kwargs: Any) -> WorkflowRun:

@@ -179,10 +179,10 @@ def checked_contract(name: str, func: Callable[..., Any]) -> ProcessContract:
         raise ContractDefinitionError(
             f"process {name!r} has no contract\n  fix:  {hint}", process=name, hint=hint
         )
-    if inspect.iscoroutinefunction(func):
+    if inspect.isasyncgenfunction(func):
         raise TypeError(
-            f"process {name!r} is an async function, which would go on after its transaction\n"
-            f"  fix:  make it an ordinary function"
+            f"process {name!r} is an async generator, which would go on after its transaction\n"
+            f"  fix:  make it an async function that returns a list"
         )
     return ProcessContract(
         _strings(name, declared, "inputs"),

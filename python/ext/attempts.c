@@ -1,0 +1,215 @@
+// attempts.c: one call of a process in steps, for callers that may be suspended in between: an async
+// process is begun, awaited by Python, and ended here.
+//
+//   begin()        -> what the function returned, to be awaited
+//   end(result)    -> (True, the plain result), or (False, None): it lost and is to begin again
+//   fail(error)    -> the exception its caller gets, or None: it lost and is to begin again
+//
+// A thread with an event loop cannot wait at the end of a run for another task that has priority, so
+// a task looks before it begins whether there is one: one that lost often, or an edit() block.
+//
+// The run belongs to the task in which it began: what the task runs meanwhile is a savepoint of it,
+// what other tasks of the same thread run is not. Dropped before its end, it is rolled back.
+//
+// Ownership rules: an attempts object owns the process, its arguments and the scope while one runs.
+//
+// Calls that run Python code: the process, and all that scope_finish runs.
+#include "ext.h"
+
+typedef struct {
+  PyObject_HEAD
+  engine *engine;    // owned
+  process *proc;     // owned
+  PyObject *kwargs;  // owned: dict
+  scope *scope;      // owned while an attempt runs
+  unsigned lost;
+} attempts;
+
+PyObject *attempts_new(engine *e, process *p, PyObject *kwargs) {
+  attempts *a = PyObject_GC_New(attempts, e->st->attempts_type);
+  if (a == NULL)
+    return NULL;
+  a->engine = (engine *)Py_NewRef((PyObject *)e);
+  a->proc = (process *)Py_NewRef((PyObject *)p);
+  a->kwargs = Py_NewRef(kwargs);
+  a->scope = NULL;
+  a->lost = 0;
+  PyObject_GC_Track((PyObject *)a);
+  return (PyObject *)a;
+}
+
+// Calls the process with a ctx and the arguments. New.
+static PyObject *call(attempts *a, PyObject *ctx) {
+  PyObject *args = PyTuple_Pack(1, ctx);
+  PyObject *result = args == NULL ? NULL : PyObject_Call(a->proc->func, args, a->kwargs);
+  Py_XDECREF(args);
+  return result;
+}
+
+// The input gate wants arguments as a call passes them. 0, -1.
+static int pass_gate(attempts *a) {
+  if (!audit_concerns(a->engine, a->proc, THEUS_GATE_INPUT))
+    return 0;
+  PyObject *names = PySequence_Tuple(a->kwargs);
+  PyObject *values = names == NULL ? NULL : PyDict_Values(a->kwargs);
+  int failed = values == NULL ? -1
+                              : audit_gate(a->scope, THEUS_GATE_INPUT,
+                                           ((PyListObject *)values)->ob_item, names);
+  Py_XDECREF(values);
+  Py_XDECREF(names);
+  return failed;
+}
+
+static PyObject *attempts_begin(PyObject *op, PyObject *unused) {
+  (void)unused;
+  attempts *a = (attempts *)op;
+  engine *e = a->engine;
+  if (!e->strict)
+    return call(a, e->ctx);
+  if (a->scope != NULL) {
+    PyErr_SetString(PyExc_RuntimeError, "this attempt has begun already");
+    return NULL;
+  }
+  if (a->lost == 0 && e->n_running > 0) { // views of another run become plain values
+    PyObject *given = plain(e->st, a->kwargs);
+    if (given == NULL)
+      return NULL;
+    Py_SETREF(a->kwargs, given);
+  }
+  if (e->fresh)
+    audit_first(e);
+  scope *s = scope_begin(e, a->proc, (start){.lost = a->lost, .task = true});
+  if (s == NULL)
+    return NULL;
+  a->scope = s;
+  PyObject *ctx = pass_gate(a) < 0 ? NULL : scope_context(s);
+  PyObject *result = ctx == NULL ? NULL : call(a, ctx);
+  Py_XDECREF(ctx);
+  return result;
+}
+
+// Ends the attempt. result: stolen, or NULL with an exception set. As scope_finish.
+static PyObject *finish(attempts *a, PyObject *result, theus_outcome outcome) {
+  scope *s = a->scope;
+  a->scope = NULL;
+  result = scope_finish(s, result, outcome);
+  Py_DECREF((PyObject *)s);
+  if (result == NULL && !PyErr_Occurred())
+    a->lost++;
+  else if (result == NULL)
+    errors_about(a->engine->st, a->proc);
+  return result;
+}
+
+static PyObject *attempts_end(PyObject *op, PyObject *given) {
+  attempts *a = (attempts *)op;
+  if (!a->engine->strict)
+    return Py_BuildValue("(OO)", Py_True, given);
+  if (a->scope == NULL) {
+    PyErr_SetString(PyExc_RuntimeError, "no attempt runs");
+    return NULL;
+  }
+  PyObject *result = models_validate(a->scope) < 0 ? NULL : Py_NewRef(given);
+  theus_outcome outcome =
+      result == NULL ? driver_outcome(a->engine, a->proc) : (theus_outcome)THEUS_RETURNED;
+  result = finish(a, result, outcome);
+  if (result == NULL)
+    return PyErr_Occurred() ? NULL : Py_BuildValue("(OO)", Py_False, Py_None);
+  return Py_BuildValue("(ON)", Py_True, result);
+}
+
+static PyObject *attempts_fail(PyObject *op, PyObject *error) {
+  attempts *a = (attempts *)op;
+  if (!PyExceptionInstance_Check(error)) {
+    PyErr_Format(PyExc_TypeError, "fail takes an exception, not %s", Py_TYPE(error)->tp_name);
+    return NULL;
+  }
+  if (a->scope == NULL) // training mode, or it could not begin
+    return Py_NewRef(error);
+  errors_put(Py_NewRef(error));
+  theus_outcome outcome = driver_outcome(a->engine, a->proc);
+  heavy_explain(a->scope);
+  (void)finish(a, NULL, outcome); // NULL: it failed, or lost
+  return PyErr_Occurred() ? errors_take() : Py_NewRef(Py_None);
+}
+
+// ---- type -----------------------------------------------------------------------------------------
+
+static int attempts_traverse(PyObject *op, visitproc visit, void *arg) {
+  attempts *a = (attempts *)op;
+  Py_VISIT(Py_TYPE(op));
+  Py_VISIT(a->engine);
+  Py_VISIT(a->proc);
+  Py_VISIT(a->kwargs);
+  Py_VISIT(a->scope);
+  return 0;
+}
+
+// Of a call that was never ended, as in a task that was dropped: rolls back.
+static int attempts_clear(PyObject *op) {
+  attempts *a = (attempts *)op;
+  scope *s = a->scope;
+  a->scope = NULL;
+  if (s != NULL) {
+    scope_abandon(s);
+    Py_DECREF((PyObject *)s);
+  }
+  Py_CLEAR(a->kwargs);
+  return 0;
+}
+
+static void attempts_dealloc(PyObject *op) {
+  attempts *a = (attempts *)op;
+  PyTypeObject *type = Py_TYPE(op);
+  PyObject_GC_UnTrack(op);
+  (void)attempts_clear(op); // always 0
+  PyObject *dying[] = {(PyObject *)a->proc, (PyObject *)a->engine};
+  PyObject_GC_Del(op);
+  for (size_t i = 0; i < Py_ARRAY_LENGTH(dying); i++)
+    Py_DECREF(dying[i]);
+  Py_DECREF(type);
+}
+
+static PyObject *get_lost(PyObject *op, void *unused) {
+  (void)unused;
+  return PyLong_FromUnsignedLong(((attempts *)op)->lost);
+}
+
+static PyObject *get_patient(PyObject *op, void *unused) {
+  (void)unused;
+  return PyBool_FromLong(((attempts *)op)->engine->n_urgent > 0);
+}
+
+static PyMethodDef attempts_methods[] = {
+    {"begin", attempts_begin, METH_NOARGS,
+     "begin($self, /)\n--\n\nBegin an attempt; returns what the function returned."},
+    {"end", attempts_end, METH_O,
+     "end($self, result, /)\n--\n\nEnd it well; returns (True, result), or (False, None) if it lost."},
+    {"fail", attempts_fail, METH_O,
+     "fail($self, error, /)\n--\n\nEnd it badly; returns what to raise, or None if it lost."},
+    {0},
+};
+
+static PyGetSetDef attempts_getset[] = {
+    {"lost", get_lost, NULL, "How often it lost against a commit.", NULL},
+    {"patient", get_patient, NULL, "Whether it should let another task with priority end first.", NULL},
+    {0},
+};
+
+static PyType_Slot attempts_slots[] = {
+    {Py_tp_doc, "One call of a process, in steps."},
+    {Py_tp_new, view_new_refused},
+    {Py_tp_dealloc, attempts_dealloc},
+    {Py_tp_traverse, attempts_traverse},
+    {Py_tp_clear, attempts_clear},
+    {Py_tp_methods, attempts_methods},
+    {Py_tp_getset, attempts_getset},
+    {0, NULL},
+};
+
+PyType_Spec attempts_spec = {
+    .name = "theus._kernel.Attempts",
+    .basicsize = sizeof(attempts),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = attempts_slots,
+};
