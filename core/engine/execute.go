@@ -157,11 +157,11 @@ func (e *Engine) CatchUp(process registry.ID, reads *transaction.Reads) (Action,
 	if err != nil {
 		return Action{}, err
 	}
-	if lost == nil {
+	if lost.Version == 0 {
 		return Action{Step: transaction.Done, Version: seen}, nil
 	}
 	e.lane.Lose()
-	return e.lostLocked(process, *lost)
+	return e.lostLocked(process, lost)
 }
 
 // Stats counts what happened to the transactions of the engine.

@@ -23,8 +23,9 @@ func (l *Lane) check() {
 	}
 	invariant.Check(open == l.slab.open(), "the slab counts its transactions")
 	invariant.Check(l.holder == nil || l.holder.depth == 1 && l.slab.find(l.holder.id) == l.holder, "priority has an open top-level transaction")
-	for i, c := range l.history.commits {
-		invariant.Check(c.version == l.history.commits[0].version+uint64(i), "the history has no gap")
+	for i, c := range l.history.changes {
+		invariant.Check(i == 0 || c.version >= l.history.changes[i-1].version, "the history is in order")
+		invariant.Check(c.version > l.history.since, "the history begins where it says")
 		invariant.Check(c.version <= l.versions.newest || l.applying != nil, "the history has no future")
 	}
 	for _, slot := range l.slab.free {

@@ -1,101 +1,118 @@
 package transaction
 
-import "github.com/theus-project/theus/core/host"
+import (
+	"sort"
+
+	"github.com/theus-project/theus/core/host"
+)
 
 // change is what one write changed, as far as others have to know.
 type change struct {
-	object host.Ref
-	key    host.Key
-}
-
-// commit is what one commit changed.
-type commit struct {
-	version uint64
+	object  host.Ref
+	key     host.Key
+	version uint64 // of the commit
 	scope   uint32 // under which its process ran
-	changes []change
 }
 
 // history is what the newest commits changed, as long as a transaction is open that has not seen
 // them. With nobody else there nothing is kept, and nothing is allocated.
 type history struct {
-	// Invariant: in order of versions, without a gap.
-	commits []commit
-	spare   [][]change // memory of commits that were forgotten
+	// Invariant: in order of versions.
+	changes []change
+	since   uint64 // all changes after this version are here
+	limit   int    // how many there may be before repetitions are dropped
 }
 
-// maxSpare bounds the memory that is kept for later, in commits.
-const maxSpare = 64
+// fewChanges is how many changes are kept without a look for repetitions.
+const fewChanges = 1024
+
+// skip leaves a commit out, since nobody is there who could ask for it.
+func (h *history) skip(version uint64) {
+	h.changes = h.changes[:0]
+	h.since = version
+}
 
 // keep files a commit.
 func (h *history) keep(version uint64, scope uint32, log []Record) {
-	var changes []change
-	if n := len(h.spare); n > 0 {
-		changes, h.spare = h.spare[n-1], h.spare[:n-1]
+	if len(h.changes) > max(h.limit, fewChanges) {
+		h.compact()
 	}
 	for i := range log {
 		r := &log[i]
 		if r.Flags&Heavy != 0 {
 			continue
 		}
-		c := change{r.Object, r.key()}
-		if n := len(changes); n > 0 && changes[n-1] == c {
+		c := change{r.Object, r.key(), version, scope}
+		if n := len(h.changes); n > 0 && h.changes[n-1] == c {
 			continue // a loop that writes one place over and over
 		}
-		changes = append(changes, c)
+		h.changes = append(h.changes, c)
 		if r.Flags&Resizes != 0 && c.key != host.Any {
-			changes = append(changes, change{r.Object, host.Size})
+			h.changes = append(h.changes, change{r.Object, host.Size, version, scope})
 		}
 	}
-	h.commits = append(h.commits, commit{version, scope, changes})
+}
+
+// compact drops what a later commit changed again: who has not seen the one has not seen the other.
+// So what is kept follows the places that change while a transaction is open, not how often they do.
+func (h *history) compact() {
+	type place struct {
+		object host.Ref
+		key    host.Key
+	}
+	seen := make(map[place]bool)
+	at := len(h.changes)
+	for i := len(h.changes) - 1; i >= 0; i-- {
+		c := h.changes[i]
+		if p := (place{c.object, c.key}); !seen[p] {
+			seen[p] = true
+			at--
+			h.changes[at] = c
+		}
+	}
+	h.changes = h.changes[:copy(h.changes, h.changes[at:])]
+	h.limit = 2 * len(h.changes)
 }
 
 // undo forgets the newest commit, which did not come about.
 func (h *history) undo(version uint64) {
-	if n := len(h.commits); n > 0 && h.commits[n-1].version == version {
-		h.commits = h.commits[:n-1]
-	}
+	h.changes = h.changes[:h.after(version-1)]
+	h.since = min(h.since, version-1)
 }
 
-// forget drops the commits that everybody has seen.
+// forget drops the changes that everybody has seen.
 func (h *history) forget(seen uint64) {
-	n := h.after(seen)
-	if n == 0 {
-		return
+	if n := h.after(seen); n > 0 {
+		h.changes = h.changes[:copy(h.changes, h.changes[n:])]
+		h.since = max(h.since, seen)
 	}
-	for _, c := range h.commits[:n] {
-		if len(h.spare) < maxSpare {
-			h.spare = append(h.spare, c.changes[:0])
-		}
-	}
-	left := copy(h.commits, h.commits[n:])
-	clear(h.commits[left:])
-	h.commits = h.commits[:left]
 }
 
-// after is the index of the first commit after a version.
+// after is the index of the first change after a version.
 func (h *history) after(version uint64) int {
-	if len(h.commits) == 0 || version < h.commits[0].version {
+	n := len(h.changes)
+	if n == 0 || h.changes[0].version > version {
 		return 0
 	}
-	return int(min(version-h.commits[0].version+1, uint64(len(h.commits))))
+	if h.changes[n-1].version <= version {
+		return n
+	}
+	return sort.Search(n, func(i int) bool { return h.changes[i].version > version })
 }
 
-// conflict finds the first commit that changed what was read, since it was read. Where the history
-// does not go back so far, it is as if that commit had.
-func (h *history) conflict(r *Reads, newest uint64) *commit {
+// conflict finds the first change to what was read, since it was read. Where the history does not go
+// back so far, it is as if the newest commit had changed it.
+func (h *history) conflict(r *Reads, newest uint64) (Opponent, bool) {
 	if r.Seen >= newest {
-		return nil
+		return Opponent{}, false
 	}
-	at := h.after(r.Seen)
-	if at == len(h.commits) || h.commits[at].version > r.Seen+1 {
-		return &commit{version: newest}
+	if r.Seen < h.since {
+		return Opponent{Version: newest}, true
 	}
-	for ; at < len(h.commits); at++ {
-		for _, c := range h.commits[at].changes {
-			if r.meets(c) {
-				return &h.commits[at]
-			}
+	for _, c := range h.changes[h.after(r.Seen):] {
+		if r.meets(c) {
+			return Opponent{c.version, c.scope}, true
 		}
 	}
-	return nil
+	return Opponent{}, false
 }

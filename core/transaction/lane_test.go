@@ -167,7 +167,7 @@ func TestConflicts(t *testing.T) {
 			}
 			_, lost, err := l.CatchUp(reading(0, Alone, c.read))
 			require.NoError(t, err)
-			require.Equal(t, c.loses, lost != nil)
+			require.Equal(t, c.loses, lost.Version != 0)
 			next, err = l.Finish(slow, Returned, []Record{of(9, 20)}, reading(0, Alone, c.read), shapes{})
 			require.NoError(t, err)
 			require.Equal(t, c.loses, next.Step == Again)
@@ -224,6 +224,24 @@ func TestPriority(t *testing.T) {
 	require.Equal(t, Stats{Commits: 3, Retries: 1, Priorities: 1}, l.Stats())
 }
 
+// A commit that did not come about is no reason to lose.
+func TestUndoneCommits(t *testing.T) {
+	l := NewLane(4, 0)
+	finish(t, l, begin(t, l, nil), Returned, write())
+	require.NoError(t, l.Retract(1))
+	tx := begin(t, l, nil)
+	finish(t, l, tx, Returned, write(Foreign))
+	_, err := l.Applied(tx, false)
+	require.NoError(t, err)
+	slow := begin(t, l, nil)
+	next, err := l.Finish(begin(t, l, nil), Returned, []Record{of(1, 20)}, reading(0, 0), shapes{})
+	require.NoError(t, err)
+	require.Equal(t, Next{Step: Commit, Version: 1}, next)
+	next, err = l.Finish(slow, Returned, []Record{of(2, 20)}, reading(0, Alone, Read{2, 20}), shapes{})
+	require.NoError(t, err)
+	require.Equal(t, Commit, next.Step)
+}
+
 // However one with priority ends, it takes the priority with it.
 func TestPriorityEnds(t *testing.T) {
 	for o := Returned; o <= lastOutcome; o++ {
@@ -270,13 +288,23 @@ func TestHistoryIsBounded(t *testing.T) {
 		tx, _ := l.Begin(nil, 0, Start{})
 		_, _ = l.Finish(tx, Returned, log, &Reads{Seen: l.Newest(), Oldest: Alone}, shapes{})
 	}))
-	require.Empty(t, l.history.commits)
-	for range 1000 {
+	require.Empty(t, l.history.changes)
+	slow := begin(t, l, nil)
+	since := l.Newest()
+	for range 10_000 {
 		tx, _ := l.Begin(nil, 0, Start{})
-		_, err := l.Finish(tx, Returned, log, &Reads{Seen: l.Newest(), Oldest: l.Newest() - 1}, shapes{})
+		_, err := l.Finish(tx, Returned, log, &Reads{Seen: l.Newest(), Oldest: since}, shapes{})
 		require.NoError(t, err)
 	}
-	require.LessOrEqual(t, len(l.history.commits), 2)
+	require.LessOrEqual(t, len(l.history.changes), fewChanges+2*len(log), "what changed, not how often")
+	for key, loses := range map[host.Key]bool{20: true, 24: true, host.Size: true, 28: false} {
+		_, lost, err := l.CatchUp(reading(since, Alone, Read{1, key}))
+		require.NoError(t, err)
+		require.Equal(t, loses, lost.Version != 0)
+	}
+	finish(t, l, slow, Undeclared)
+	finish(t, l, begin(t, l, nil), Returned, log...)
+	require.Empty(t, l.history.changes, "nobody is left who could ask")
 }
 
 // Savepoints end from the inside out: each keeps or drops its own writes only.

@@ -71,12 +71,14 @@ func (l *Lane) publish(t *Transaction, outcome Outcome, log []Record, reads *Rea
 	case !l.mayCommit(t, reads.Hasty):
 		return Next{Step: Wait}, nil
 	}
-	if c := l.history.conflict(reads, l.versions.newest); c != nil {
+	if lost, conflict := l.history.conflict(reads, l.versions.newest); conflict {
 		l.stats.Conflicts++
-		return Next{Step: Again, Lost: Opponent{c.version, c.scope}}, nil
+		return Next{Step: Again, Lost: lost}, nil
 	}
-	l.history.forget(reads.Oldest)
-	if reads.Oldest != Alone {
+	if reads.Oldest == Alone {
+		l.history.skip(l.versions.Next())
+	} else {
+		l.history.forget(reads.Oldest)
 		l.history.keep(l.versions.Next(), t.scope, log)
 	}
 	if count.foreign > 0 {
@@ -114,15 +116,16 @@ func (l *Lane) Retract(version uint64) error {
 
 // CatchUp tells whether all that was read is still true at the newest version, which has then been
 // seen. A transaction asks before it reads on after a commit of another, so that all it ever sees
-// belongs to one version. If something has changed, the opponent is who changed it.
-func (l *Lane) CatchUp(reads *Reads) (seen uint64, lost *Opponent, err error) {
+// belongs to one version. If something has changed, the opponent is who changed it; its version is 0
+// otherwise.
+func (l *Lane) CatchUp(reads *Reads) (seen uint64, lost Opponent, err error) {
 	if err := reads.check(l.versions.newest); err != nil {
-		return 0, nil, err
+		return 0, Opponent{}, err
 	}
-	if c := l.history.conflict(reads, l.versions.newest); c != nil {
-		return 0, &Opponent{c.version, c.scope}, nil
+	if lost, conflict := l.history.conflict(reads, l.versions.newest); conflict {
+		return 0, lost, nil
 	}
-	return l.versions.newest, nil, nil
+	return l.versions.newest, Opponent{}, nil
 }
 
 // Lose counts a transaction that gave up before its end, since CatchUp told it that it had lost.

@@ -1,0 +1,173 @@
+"""What others cost a process that runs beside them, and how fair threads are to each other.
+
+Run: python benchmarks/bench_threads.py [--json FILE] [--markdown PAGE]. It judges nothing by its
+exit code: the machine may be busy.
+"""
+
+import argparse
+import statistics
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from time import perf_counter_ns
+from typing import Any
+
+from common import Result, Side, compare, markdown, outside, save, table, update
+
+from theus import BaseDomainContext, BaseSystemContext, TheusEngine, process
+
+THREADS = 8
+WAIT = 0.005  # seconds that each of the disjoint processes waits
+ROUNDS = 31
+
+
+@dataclass
+class Domain(BaseDomainContext):
+    """A field for each thread, and one for all."""
+
+    n: int = 0
+    held: int = 0
+    own: list[int] = field(default_factory=lambda: [0] * THREADS)
+
+
+def engine_of() -> TheusEngine[Any]:
+    """An engine with all processes of this file."""
+    engine = TheusEngine(BaseSystemContext(None, Domain()), strict_mode=True)
+
+    @process(["domain.n"], [])
+    def empty(ctx: Any) -> None:
+        pass
+
+    @process([], ["domain.n"])
+    def write(ctx: Any) -> None:
+        ctx.domain_ctx.n = 1
+
+    @process([], ["domain.n"])
+    def count(ctx: Any) -> None:
+        ctx.domain_ctx.n += 1
+
+    for each in (empty, write, count):
+        engine.register_process(each.__name__, each)
+    for number in range(THREADS):
+        engine.register_process(f"wait{number}", waiting(number))
+    return engine
+
+
+def waiting(number: int) -> Callable[..., None]:
+    """A process that waits and writes a field that no other of them touches."""
+
+    @process([], [f"domain.own[{number}]"])
+    def wait(ctx: Any) -> None:
+        time.sleep(WAIT)
+        ctx.domain.own[number] = number
+
+    return wait
+
+
+def beside(name: str) -> Result:
+    """The same process, alone and while another thread holds a transaction open."""
+    alone, shared = engine_of(), engine_of()
+    inside, go = threading.Event(), threading.Event()
+
+    @process([], ["domain.held"])
+    def hold(ctx: Any) -> None:
+        ctx.domain_ctx.held = 1
+        inside.set()
+        go.wait()
+
+    shared.register_process("hold", hold)
+    thread = threading.Thread(target=shared.run_process, args=("hold",))
+    thread.start()
+    inside.wait()
+
+    def pair(unroll: int) -> tuple[Side, Side]:
+        return tuple(  # type: ignore[return-value]
+            outside(f"run({name!r})", unroll, run=engine.run_process) for engine in (alone, shared)
+        )
+
+    try:
+        return compare(f"{name} process, another thread in one", "alone", pair, 20_000, 1.1)
+    finally:
+        go.set()
+        thread.join()
+
+
+def overlap() -> Result:
+    """Eight processes that wait, in threads that are there already, against one wait."""
+    engine = engine_of()
+    start, end = threading.Barrier(THREADS + 1), threading.Barrier(THREADS + 1)
+    over = False
+
+    def work(number: int) -> None:
+        while True:
+            start.wait()
+            if over:
+                return
+            engine.run_process(f"wait{number}")
+            end.wait()
+
+    threads = [threading.Thread(target=partial(work, number)) for number in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    times = []
+    for _ in range(ROUNDS):
+        before = perf_counter_ns()
+        time.sleep(WAIT)
+        alone = perf_counter_ns() - before
+        before = perf_counter_ns()
+        start.wait()
+        end.wait()
+        times.append((alone, perf_counter_ns() - before))
+    over = True
+    start.wait()
+    for thread in threads:
+        thread.join()
+    base, theus = (statistics.median(side) for side in zip(*times, strict=True))
+    ratio = statistics.median(t / b for b, t in times)
+    what = f"{THREADS} disjoint processes that wait {WAIT * 1000:g} ms"
+    return Result(what, "one such wait", base, theus, ratio, ratio, 1.1)
+
+
+def fairness(each: int) -> Result:
+    """Threads that add to one counter: how long the slowest takes against the fastest."""
+    engine = engine_of()
+    meet = threading.Barrier(THREADS)
+    taken = [0] * THREADS
+
+    def work(number: int) -> None:
+        meet.wait()
+        start = perf_counter_ns()
+        for _ in range(each):
+            engine.run_process("count")
+        taken[number] = perf_counter_ns() - start
+
+    threads = [threading.Thread(target=partial(work, number)) for number in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert engine.ctx.domain_ctx.n == THREADS * each, "an update was lost"
+    slow, fast = max(taken) / each, min(taken) / each
+    what = f"{THREADS} threads, one counter: the slowest"
+    return Result(what, "the fastest", fast, slow, slow / fast, slow / fast, 3.0)
+
+
+def main() -> None:
+    """Measure, print, and save where asked."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--json", type=Path)
+    options.add_argument("--markdown", type=Path)
+    chosen = options.parse_args()
+    results = [beside("empty"), beside("write"), overlap(), fairness(20_000)]
+    print(table(results))
+    if chosen.json:
+        save(chosen.json, results)
+    if chosen.markdown:
+        update(chosen.markdown, "bench_threads", markdown(results))
+
+
+if __name__ == "__main__":
+    main()
