@@ -425,7 +425,7 @@ class TheusEngine(_kernel.Engine[Root]):
         those of execute_workflow. A run that is cancelled ends at its step, which is rolled back,
         and what stands under ``finally`` is still run.
         """
-        await _async.run_workflow(self, self._flux.start(workflow, kwargs))
+        await _async.run_workflow(self, self._flux.start(workflow, kwargs)._run)
         return self.ctx
 
     def start_workflow(self, workflow: Workflow, /, **kwargs: Any) -> WorkflowRun:
