@@ -177,16 +177,23 @@ func theus_audit_judge(handle C.theus_engine, process C.theus_process, tx C.theu
 			return err
 		}
 		*few = values
-		j, err := e.Judge(registry.ID(process), id, toGate(gate), uint64(generation), int64(stamp), values)
+		j, err := e.Judge(registry.ID(process), id, toGate(gate), uint64(generation), int64(stamp), uint64(out.run), values)
 		if err != nil {
 			return err
 		}
-		*out = C.theus_judgement{events: C.uint32_t(j.Events), n_needs: C.size_t(len(j.Needs))}
+		*out = C.theus_judgement{run: C.uint64_t(j.Run), events: C.uint32_t(j.Events), n_needs: C.size_t(len(j.Needs))}
 		out.needs, out.storage = toNeeds(j.Needs)
 		if j.Stale {
 			out.stale = 1
 		}
 		return nil
+	})
+}
+
+//export theus_audit_forget
+func theus_audit_forget(handle C.theus_engine, run C.uint64_t, failure *C.theus_error) C.theus_status {
+	return call(anEngine, uint64(handle), failure, func(e *engine.Engine) error {
+		return e.ForgetRun(uint64(run))
 	})
 }
 

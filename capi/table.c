@@ -34,6 +34,7 @@ static const theus_api api = {
     .audit_describe = theus_audit_describe,
     .audit_plan = theus_audit_plan,
     .audit_judge = theus_audit_judge,
+    .audit_forget = theus_audit_forget,
     .audit_reset = theus_audit_reset,
     .audit_stopped = theus_audit_stopped,
     .audit_log = theus_audit_log,

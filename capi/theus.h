@@ -437,6 +437,10 @@ typedef struct theus_value {
 typedef const theus_value *theus_values_in;
 
 typedef struct theus_judgement {
+  // In: 0, or what an earlier gate or attempt of this run gave. Out: the same, or a name for what the
+  // run was counted for: an attempt repeated after a conflict is counted once. It lives until
+  // theus_audit_forget.
+  uint64_t run;
   uint32_t stale;  // 1: the rules were replaced, nothing was judged; fetch the plan again
   uint32_t events; // how many are new in the log
   // What checks lack beside the values they were handed. If there is any, nothing was judged: judge
@@ -1052,13 +1056,14 @@ extern theus_status theus_audit_plan(theus_engine engine, theus_process process,
 
 // theus_audit_judge asks the rules of a gate about a run: that of tx or, if tx is 0, the one that
 // the host began under a lease. values are those of the needs of the plan, in their order, then those
-// of what it asked for besides; stamp is copied to the events.
+// of what it asked for besides; stamp is copied to the events. out->run is set before.
 //
 // Returns THEUS_OK           *out says whether rules were asked; go on, or hand in more
 //         THEUS_AUDIT_BLOCK, THEUS_AUDIT_INTERLOCK  a rule refuses; finish the transaction with
 //                            THEUS_REFUSED. There are new events
 //         THEUS_INVALID      a value is malformed, or tx is not one of the process
-//         THEUS_NOT_FOUND, THEUS_ENDED, THEUS_CLOSED, THEUS_POISONED
+//         THEUS_NOT_FOUND, THEUS_CLOSED, THEUS_POISONED
+//         THEUS_ENDED        tx is over, or out->run was forgotten
 // Owns:   borrows the values and the memory of arrays for the call; out->storage, which
 //         theus_audit_release frees.
 // Thread: the thread of tx. It may hold no lock that others wait for, where arrays are large.
@@ -1066,6 +1071,14 @@ extern theus_status theus_audit_judge(theus_engine engine, theus_process process
                                       uint32_t gate, uint64_t generation, int64_t stamp,
                                       theus_values_in values, size_t n_values,
                                       theus_judgement *out, theus_error *err);
+
+// theus_audit_forget ends a run that theus_audit_judge has named: it committed, failed or was
+// dropped, and no attempt of it follows. One that is not known is none.
+//
+// Returns THEUS_OK, THEUS_CLOSED, THEUS_POISONED
+// Owns:   nothing.
+// Thread: any.
+extern theus_status theus_audit_forget(theus_engine engine, uint64_t run, theus_error *err);
 
 // theus_audit_reset ends the stop that a rule of level S caused.
 //
@@ -1294,6 +1307,7 @@ typedef struct theus_api {
   theus_status (*audit_plan)(theus_engine, theus_process, uint32_t, theus_plan *, theus_error *);
   theus_status (*audit_judge)(theus_engine, theus_process, theus_tx, uint32_t, uint64_t, int64_t,
                               theus_values_in, size_t, theus_judgement *, theus_error *);
+  theus_status (*audit_forget)(theus_engine, uint64_t, theus_error *);
   theus_status (*audit_reset)(theus_engine, uint32_t *, theus_error *);
   theus_status (*audit_stopped)(theus_engine, uint32_t *, theus_error *);
   theus_status (*audit_log)(theus_engine, theus_audit_query_in, theus_audit_events *, theus_error *);

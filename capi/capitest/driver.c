@@ -657,8 +657,17 @@ static void audits(void) {
   CHECK(said.events == 0);
   OK(api->tx_report(engine, p, THEUS_RETURNED, NULL, 0, READS, &next, &err));
   values[1] = (theus_value){.kind = THEUS_VALUE_EXACT, .text = str("1e3")};
+  said.run = 0;
   OK(api->audit_judge(engine, p, 0, 1, out.generation, 3, values, 2, &said, &err));
-  CHECK(said.events == 1);
+  CHECK(said.events == 1 && said.run != 0);
+  uint64_t counted = said.run;
+  OK(api->audit_judge(engine, p, 0, 1, out.generation, 3, values, 2, &said, &err));
+  CHECK(said.events == 0 && said.run == counted);
+  OK(api->audit_forget(engine, counted, &err));
+  OK(api->audit_forget(engine, counted, &err));
+  REFUSED(THEUS_ENDED, "forgotten",
+          api->audit_judge(engine, p, 0, 1, out.generation, 3, values, 2, &said, &err));
+  said.run = 0;
   numbers[3] = numbers[3] / 0.0;
   REFUSED(THEUS_AUDIT_INTERLOCK, "domain.a.q.b()",
           api->audit_judge(engine, p, 0, 1, out.generation, 4, values, 2, &said, &err));

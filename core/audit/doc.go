@@ -39,5 +39,5 @@
 // Beside recipes there are schemas, which say of what type fields are: see schema.go.
 //
 // Caveats: a wildcard that finds nothing is no violation. A run of a process inside another is
-// counted again when the outer one is repeated. Counts belong to the auditor and end with it.
+// counted again when the outer one is repeated after a conflict. Counts belong to the auditor and end with it.
 package audit

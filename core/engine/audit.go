@@ -34,6 +34,9 @@ type AuditPlan struct {
 type Judgement struct {
 	Stale  bool // the rules were replaced: ask for the plan again, nothing was judged
 	Events int  // new in the log
+	// Run names what the run was counted for, if it was for anything. An attempt that repeats it
+	// after a conflict hands it in, and is counted once with it; ForgetRun ends it.
+	Run uint64
 	// Needs is what checks lack beside what they were handed. Nothing was judged; Judge wants to be
 	// called again, with the values of these after those it had.
 	Needs []audit.Need
@@ -75,8 +78,9 @@ func (e *Engine) AuditPlan(process registry.ID, g audit.Gate) (AuditPlan, error)
 
 // Judge asks the rules of a gate about what a process takes or leaves: in a transaction, or, if tx
 // is 0, in a run under a lease. A refusal is a fault.AuditBlock or fault.AuditInterlock; the host
-// drops the run then. The stamp is copied to the events.
-func (e *Engine) Judge(process registry.ID, tx transaction.ID, g audit.Gate, generation uint64, stamp int64, values []audit.Value) (Judgement, error) {
+// drops the run then. The stamp is copied to the events. The run is that of an earlier attempt or
+// gate, or 0.
+func (e *Engine) Judge(process registry.ID, tx transaction.ID, g audit.Gate, generation uint64, stamp int64, run uint64, values []audit.Value) (Judgement, error) {
 	policy, err := e.policy(process)
 	if err != nil {
 		return Judgement{}, err
@@ -90,11 +94,16 @@ func (e *Engine) Judge(process registry.ID, tx transaction.ID, g audit.Gate, gen
 		now = e.auditor.Generation()
 	}
 	if now != generation {
-		return Judgement{Stale: true}, nil
+		return Judgement{Stale: true, Run: run}, nil
 	}
-	verdict, more := plan.Try(&audit.Run{Stamp: stamp}, values)
+	known, err := e.runOf(run)
+	if err != nil {
+		return Judgement{}, err
+	}
+	known.Stamp = stamp
+	verdict, more := plan.Try(known, values)
 	if len(more) > 0 {
-		return Judgement{Needs: more}, nil
+		return Judgement{Needs: more, Run: run}, nil
 	}
 	if verdict.Refuses() {
 		return Judgement{}, refusal(verdict)
@@ -105,9 +114,46 @@ func (e *Engine) Judge(process registry.ID, tx transaction.ID, g audit.Gate, gen
 		e.mu.Unlock()
 	}
 	if verdict == nil {
-		return Judgement{}, nil
+		return Judgement{Run: run}, nil
 	}
-	return Judgement{Events: len(verdict.Events)}, nil
+	return Judgement{Events: len(verdict.Events), Run: e.remember(run, known)}, nil
+}
+
+// runOf gives what an earlier attempt was counted for.
+func (e *Engine) runOf(run uint64) (*audit.Run, error) {
+	if run == 0 {
+		return new(audit.Run), nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	known := e.runs[run]
+	if known == nil {
+		return nil, fault.New(fault.Ended, "this run is not known to the audit, or was forgotten")
+	}
+	return known, nil
+}
+
+// remember names a run for the attempts that may follow.
+func (e *Engine) remember(run uint64, known *audit.Run) uint64 {
+	if run != 0 {
+		return run
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.newestRun++
+	e.runs[e.newestRun] = known
+	return e.newestRun
+}
+
+// ForgetRun ends a run that Judge named: no further attempt of it follows.
+func (e *Engine) ForgetRun(run uint64) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.open(); err != nil {
+		return err
+	}
+	delete(e.runs, run)
+	return nil
 }
 
 // judged names a run whose output rules were asked. tx is 0 for those under a lease, of which

@@ -23,7 +23,7 @@ func judge(t testing.TB, e *engine.Engine, p registry.ID, tx transaction.ID, x i
 	t.Helper()
 	plan, err := e.AuditPlan(p, audit.Output)
 	require.NoError(t, err)
-	return e.Judge(p, tx, audit.Output, plan.Generation, 7, []audit.Value{audit.IntValue(x)})
+	return e.Judge(p, tx, audit.Output, plan.Generation, 7, 0, []audit.Value{audit.IntValue(x)})
 }
 
 // A process whose output rules were not asked, or that they refuse, does not leave; asking for one
@@ -102,7 +102,7 @@ func TestReplacing(t *testing.T) {
 	}
 
 	load(t, e, "C")
-	j, err := e.Judge(p, 0, audit.Output, plan.Generation, 0, []audit.Value{audit.IntValue(6)})
+	j, err := e.Judge(p, 0, audit.Output, plan.Generation, 0, 0, []audit.Value{audit.IntValue(6)})
 	require.NoError(t, err)
 	require.True(t, j.Stale)
 	err = e.LoadAudit(engine.Recipe{Name: "recipe.yaml", Text: []byte("process_recipe: {}")})
@@ -118,4 +118,34 @@ func TestReplacing(t *testing.T) {
 	require.Empty(t, edit.Needs)
 	_, err = e.AuditPlan(p, 9)
 	require.ErrorIs(t, err, fault.Invalid)
+}
+
+// An attempt that repeats a run after a conflict is counted once with it, at every gate; the next
+// run counts for itself, and a run that was forgotten is no run.
+func TestRepeatedAttemptsCountOnce(t *testing.T) {
+	e := open(t, engine.Options{})
+	p := register(t, e, "p", nil, nil)
+	load(t, e, "C")
+	plan, err := e.AuditPlan(p, audit.Output)
+	require.NoError(t, err)
+	ask := func(run uint64, x int64) engine.Judgement {
+		j, err := e.Judge(p, 0, audit.Output, plan.Generation, 0, run, []audit.Value{audit.IntValue(x)})
+		require.NoError(t, err)
+		return j
+	}
+
+	require.Equal(t, engine.Judgement{}, ask(0, 1))
+	first := ask(0, 6)
+	require.Equal(t, 1, first.Events)
+	require.NotZero(t, first.Run)
+	require.Equal(t, engine.Judgement{Run: first.Run}, ask(first.Run, 7))
+	require.Equal(t, engine.Judgement{Run: first.Run}, ask(first.Run, 1))
+	second := ask(0, 6)
+	require.Equal(t, 1, second.Events)
+	require.NotEqual(t, first.Run, second.Run)
+
+	require.NoError(t, e.ForgetRun(first.Run))
+	require.NoError(t, e.ForgetRun(first.Run))
+	_, err = e.Judge(p, 0, audit.Output, plan.Generation, 0, first.Run, []audit.Value{audit.IntValue(6)})
+	require.ErrorIs(t, err, fault.Ended)
 }

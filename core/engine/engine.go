@@ -39,6 +39,9 @@ type Engine struct {
 	lane   *transaction.Lane
 	scopes scopes
 	judged map[judged]int
+	// Invariant: 0 is no key of runs. Those that were counted for something and are not over.
+	runs      map[uint64]*audit.Run
+	newestRun uint64
 }
 
 // New opens an engine.
@@ -63,6 +66,7 @@ func New(o Options) (*Engine, error) {
 		lane:     transaction.NewLane(depth, o.LastSerial),
 		scopes:   newScopes(shapes),
 		judged:   make(map[judged]int),
+		runs:     make(map[uint64]*audit.Run),
 	}, nil
 }
 

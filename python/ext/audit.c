@@ -321,7 +321,7 @@ static int ask(scope *s, uint32_t gate, plan *p, PyObject *const *args, PyObject
   if (!failed)
     failed = fill(s, p->root, p->needs, p->n, args, kwnames, &f, v.values);
   while (!failed) {
-    answer = (theus_judgement){0};
+    answer = (theus_judgement){.run = s->judged};
     if ((failed = engine_usable(e)) < 0)
       break;
     status = judge(s, gate, p, &v, f.large, &answer, &err);
@@ -342,8 +342,17 @@ static int ask(scope *s, uint32_t gate, plan *p, PyObject *const *args, PyObject
     engine_raise(e, status, &err);
     return -1;
   }
+  s->judged = answer.run;
   e->unheard |= answer.events > 0;
   return answer.stale != 0;
+}
+
+void audit_over(engine *e, uint64_t judged) {
+  theus_error err = {0};
+  if (judged == 0 || e->closed || e->generation != loader_generation())
+    return; // the kernel has forgotten it already, or is not ours
+  (void)e->api->audit_forget(e->handle, judged, &err); // poisoned: then nothing counts any more
+  e->api->error_release(&err);
 }
 
 int audit_gate(scope *s, uint32_t gate, PyObject *const *args, PyObject *kwnames) {

@@ -86,9 +86,11 @@ static PyObject *refuse_coroutine(process *p, PyObject *result) {
   return NULL;
 }
 
-// One attempt. stack[0] is free, its arguments follow. As scope_finish.
-static PyObject *attempt(engine *e, process *p, unsigned lost, PyObject **stack, PyObject *kwnames) {
-  scope *s = scope_begin(e, p, (start){.lost = lost});
+// One attempt. stack[0] is free, its arguments follow; *judged is handed on from attempt to attempt.
+// As scope_finish.
+static PyObject *attempt(engine *e, process *p, start how, uint64_t *judged, PyObject **stack,
+                         PyObject *kwnames) {
+  scope *s = scope_begin(e, p, how);
   if (s == NULL)
     return NULL;
   PyObject *result = NULL;
@@ -112,6 +114,7 @@ static PyObject *attempt(engine *e, process *p, unsigned lost, PyObject **stack,
     heavy_explain(s);
   }
   result = scope_finish(s, result, outcome);
+  *judged = s->judged;
   Py_DECREF((PyObject *)s);
   return result;
 }
@@ -141,11 +144,13 @@ PyObject *driver_execute(engine *e, process *p, PyObject *const *kwargs, PyObjec
   }
   if (e->fresh)
     audit_first(e);
+  uint64_t judged = 0;
   for (unsigned lost = 0; given == n; lost++) {
-    result = attempt(e, p, lost, stack, kwnames);
+    result = attempt(e, p, (start){.lost = lost, .judged = judged}, &judged, stack, kwnames);
     if (result != NULL || PyErr_Occurred() || turn_back_off(e, lost) < 0)
       break;
   }
+  audit_over(e, judged);
   if (result == NULL)
     errors_about(e->st, p);
   for (Py_ssize_t i = 0; i < given; i++)

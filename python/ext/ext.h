@@ -276,6 +276,7 @@ struct scope {
   theus_tx handle; // 0: leased, the kernel has not been told yet
   bool ending;    // its end has begun: nothing may begin inside it any more
   bool doomed;    // dropped while something ran inside it: it ends when that has ended
+  uint64_t judged; // for what the audit has counted this run, attempts before it included
   size_t mark;    // records that were there when it began
   view *views;    // live views of this scope
   shape *root;
@@ -295,6 +296,7 @@ struct scope {
 typedef struct {
   unsigned lost; // how often it lost before
   bool task;
+  uint64_t judged; // for what the audit has counted the attempts before it
 } start;
 
 scope *scope_begin(engine *e, process *p, start how); // new
@@ -369,6 +371,7 @@ void fetch_forget(fetch *f); // the needs fetched so far may go; the values stay
 // Asks the rules of a gate about a run. args: the values of kwnames, for the input gate. 0, or -1
 // with the exception of a rule that refuses.
 int audit_gate(scope *s, uint32_t gate, PyObject *const *args, PyObject *kwnames);
+void audit_over(engine *e, uint64_t judged); // no further attempt of a run follows
 void audit_first(engine *e); // before the first run under a recipe
 void audit_tell(engine *e);  // new events reach the loggers; keeps no exception
 void audit_forget(process *p);

@@ -275,6 +275,7 @@ scope *scope_begin(engine *e, process *p, start how) {
   s->outer = (scope *)Py_XNewRef((PyObject *)a.outer);
   s->handle = a.handle;
   s->ending = s->doomed = false;
+  s->judged = how.judged;
   s->mark = c->n_log;
   s->views = NULL;
   s->root = a.root;
