@@ -236,6 +236,21 @@ static int add_containers(PyObject *module, state *st) {
   return 0;
 }
 
+// A free-threaded Python turns its GIL on when it imports an extension that does not say it can do
+// without, as this one does not, unless it was told not to. What is counted on here (one thread at a
+// time in C) would then be wrong without a sign. 0, or -1 with ImportError.
+static int refuse_without_gil(void) {
+  PyObject *ask = PySys_GetObject("_is_gil_enabled"); // borrowed; NULL before 3.13
+  PyObject *answer = ask == NULL ? Py_NewRef(Py_True) : PyObject_CallNoArgs(ask);
+  int enabled = answer == NULL ? -1 : PyObject_IsTrue(answer);
+  Py_XDECREF(answer);
+  if (enabled == 0)
+    PyErr_SetString(PyExc_ImportError,
+                    "theus needs the GIL, which this free-threaded Python was told to do without; "
+                    "start it without PYTHON_GIL=0 and -X gil=0");
+  return enabled > 0 ? 0 : -1;
+}
+
 static int kernel_exec(PyObject *module) {
   state *st = state_in(module);
   if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
@@ -244,6 +259,8 @@ static int kernel_exec(PyObject *module) {
                     "use threads, or processes");
     return -1;
   }
+  if (refuse_without_gil() < 0)
+    return -1;
   st->module = module;
   if (intern_names(st) < 0 || import_views(st) < 0 || find_builtins(st) < 0 ||
       (st->removed = PyObject_CallNoArgs((PyObject *)&PyBaseObject_Type)) == NULL ||

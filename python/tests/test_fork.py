@@ -208,3 +208,138 @@ def work(n):
         [sys.executable, script], capture_output=True, text=True, timeout=LIMIT, check=False
     )
     assert (done.stdout, done.stderr) == ("[1, 2, 3, 4]\n", "")
+
+
+def test_a_hundred_children() -> None:
+    """C13, M14: while eight threads run, wait, lose and hold edit() open, a hundred forked children
+    that use the kernel in any way are all refused at once; the threads go on and lose no commit."""
+    run(f"""
+    import random, threading
+    engine = TheusEngine(context(), strict_mode=True)
+    engine.register_process("slow", process([], ["domain"])(lambda ctx: [
+        setattr(ctx.domain, "n", ctx.domain.n + (time.sleep(0.0002) or 1))] and None))
+    over, done = threading.Event(), []
+
+    def work():
+        runs = 0
+        while not over.is_set():
+            if random.random() < 0.2:
+                with engine.edit() as ctx:
+                    time.sleep(0.001)
+                    ctx.domain_ctx.n += 1
+            else:
+                engine.run_process("slow")
+            runs += 1
+        done.append(runs)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads: thread.start()
+    uses = [{", ".join("lambda: " + use for use in USES.values())}]
+    for n in range(100):
+        refused(uses[n % len(uses)])
+    over.set()
+    for thread in threads: thread.join(30)
+    assert not any(thread.is_alive() for thread in threads)
+    assert engine.ctx.domain_ctx.n == engine.version == sum(done) > 0
+    """)
+
+
+def test_fork_beside_open_transactions() -> None:
+    """A child forked while other threads hold a process, an edit() block and a commit open ends by
+    itself; it may read what is there, and none of it is its business any more."""
+    run("""
+    import threading
+    ctx = context()
+    engine = TheusEngine(ctx, strict_mode=True)
+    inside, leave = threading.Barrier(4), threading.Event()
+
+    class Slow:
+        def __setattr__(self, name, value):
+            inside.wait(30)
+            leave.wait(30)
+            super().__setattr__(name, value)
+
+    ctx.domain_ctx.slow = Slow()
+
+    @process(["domain.deep"], [])
+    def hold(c):
+        c.domain.deep["a"]
+        inside.wait(30)
+        leave.wait(30)
+
+    @process([], ["domain.slow"])
+    def commit(c):
+        c.domain.slow.x = 1
+
+    def edit():
+        engine_two = TheusEngine(context(), strict_mode=True)
+        with engine_two.edit() as c:
+            c.domain_ctx.n = 1
+            inside.wait(30)
+            leave.wait(30)
+
+    engine.register_process("hold", hold)
+    engine.register_process("commit", commit)
+    threads = [threading.Thread(target=each) for each in (
+        lambda: engine.run_process("hold"), lambda: engine.run_process("commit"), edit)]
+    for thread in threads: thread.start()
+    inside.wait(30)
+    for leave_by in (os._exit, sys.exit):
+        pid = os.fork()
+        if pid == 0:
+            try:
+                engine.run_process("hold")
+            except ForkedKernelError:
+                import gc; gc.collect()
+                leave_by(5)
+            leave_by(1)
+        _, status = os.waitpid(pid, 0)
+        assert os.waitstatus_to_exitcode(status) == 5, status
+    leave.set()
+    for thread in threads: thread.join(30)
+    assert engine.version == 1 and ctx.domain_ctx.slow.x == 1
+    """)
+
+
+BYSTANDERS = """
+import multiprocessing, subprocess
+from concurrent.futures import ProcessPoolExecutor
+
+def square(n):
+    return n * n
+
+if __name__ == "__main__":
+    engine = TheusEngine(context(), strict_mode=True)
+    seen = []
+
+    @process([], ["domain"])
+    def work(ctx):
+        ctx.domain.n += 1
+        fork = multiprocessing.get_context("fork")
+        with fork.Pool(2) as pool:
+            seen.append(pool.map(square, range(5)))
+        with ProcessPoolExecutor(2, mp_context=fork) as pool:
+            seen.append(list(pool.map(square, range(5))))
+        seen.append(subprocess.run(["echo", "here"], capture_output=True, check=True).stdout)
+        child = fork.Process(target=square, args=(3,))
+        child.start()
+        child.join(30)
+        seen.append(child.exitcode)
+
+    engine.register_process("work", work)
+    engine.run_process("work")
+    squares = [0, 1, 4, 9, 16]
+    assert seen == [squares, squares, b"here\\n", 0], seen
+    assert engine.version == engine.ctx.domain_ctx.n == 1
+"""
+
+
+def test_children_that_are_bystanders(tmp_path: os.PathLike[str]) -> None:
+    """Pools that fork, and subprocesses, work beside a running kernel, even inside a process."""
+    script = os.path.join(tmp_path, "main.py")
+    with open(script, "w") as file:
+        file.write(PREAMBLE + BYSTANDERS)
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, timeout=LIMIT, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
