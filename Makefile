@@ -53,7 +53,7 @@ missing = { echo 'make: Theus needs $(1).' >&2; exit 1; }
 ##### Test
 
 .PHONY: test
-test: check docs test-go test-abi test-py test-pythons ## Run everything below but test-deep, test-asan and fuzz; CI runs this
+test: check docs test-go test-abi test-py test-pythons ## Run everything below but test-deep, test-asan, soak and fuzz; CI runs this
 
 .PHONY: check
 check: build ## Static checks: format, vet, staticcheck, ruff, types and stubs, C warnings as errors
@@ -102,6 +102,10 @@ test-asan: build ## The Python package, with the extension under AddressSanitize
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so)" \
 	  PYTHONPATH=build/asan/lib PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 \
 	  $(PY) -m pytest -m 'not packaging and not gopy'
+
+.PHONY: soak
+soak: build ## Eight threads with everything going wrong, for SOAK_SECONDS (600): no lost commit, no growth
+	$(PY) python/tests/soak.py
 
 .PHONY: fuzz
 fuzz: tools ## Every fuzz test in Go for FUZZTIME (20s) each
