@@ -200,6 +200,26 @@ func TestForgottenHistory(t *testing.T) {
 	require.Equal(t, Next{Step: Again, Lost: Opponent{Version: 3}}, next)
 }
 
+// One that begins while the only other one is applied can ask what that changed.
+func TestBeginWhileOneIsApplied(t *testing.T) {
+	l := NewLane(4, 0)
+	first := begin(t, l, nil)
+	require.Equal(t, Apply, finish(t, l, first, Returned, of(1, 20, Foreign)).Step)
+	late := begin(t, l, nil)
+	_, err := l.Applied(first, true)
+	require.NoError(t, err)
+	_, lost, err := l.CatchUp(reading(0, Alone, Read{1, 20}))
+	require.NoError(t, err)
+	require.Equal(t, Opponent{Version: 1}, lost)
+	seen, lost, err := l.CatchUp(reading(0, Alone, Read{2, 20}))
+	require.NoError(t, err)
+	require.Zero(t, lost)
+	require.EqualValues(t, 1, seen)
+	require.Equal(t, Commit, finish(t, l, late, Returned, of(2, 20)).Step)
+	finish(t, l, begin(t, l, nil), Returned, of(3, 20))
+	require.Empty(t, l.history.changes, "nobody is there who could ask")
+}
+
 // A loser gets priority in the end: nobody commits before it, unless they cannot wait.
 func TestPriority(t *testing.T) {
 	l := NewLane(4, 0)

@@ -75,11 +75,15 @@ func (l *Lane) publish(t *Transaction, outcome Outcome, log []Record, reads *Rea
 		l.stats.Conflicts++
 		return Next{Step: Again, Lost: lost}, nil
 	}
-	if reads.Oldest == Alone {
-		l.history.skip(l.versions.Next())
-	} else {
+	switch {
+	case reads.Oldest != Alone:
 		l.history.forget(reads.Oldest)
 		l.history.keep(l.versions.Next(), t.scope, log)
+	case count.foreign > 0: // others may begin while it is applied
+		l.history.skip(l.versions.newest)
+		l.history.keep(l.versions.Next(), t.scope, log)
+	default:
+		l.history.skip(l.versions.Next())
 	}
 	if count.foreign > 0 {
 		return Next{Step: Apply, Version: l.versions.Next()}, nil

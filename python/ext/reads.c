@@ -209,6 +209,8 @@ static int catch_up(core *c) {
     PyErr_SetString(PyExc_RuntimeError, "the run ended while it waited for a commit");
     failed = -1;
   }
+  if (!failed && c->n_reads == 0 && !c->lost)
+    c->seen = *c->now; // it may have begun in the middle of a commit that no history was kept of
   if (!failed && c->seen != *c->now)
     failed = ask(c, e);
   Py_DECREF((PyObject *)e);

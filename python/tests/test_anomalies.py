@@ -400,6 +400,45 @@ def test_siblings_at_depth_five() -> None:
     assert halt.passed == 1
 
 
+@pytest.mark.parametrize("how", ["edit", "process"])
+def test_who_begins_in_the_middle_of_a_commit_loses_nothing(how: str) -> None:
+    """C13: a block, or a process with side effects, that begins while the only other transaction is
+    being applied has read nothing yet: it waits, sees that commit, and neither is a conflict."""
+    halt = Halt()
+    seen: list[int] = []
+
+    class Slow:
+        n = 0
+
+        def __setattr__(self, name: str, value: int) -> None:
+            super().__setattr__(name, value)
+            halt()
+
+    world = World(slow=Slow())
+
+    def late() -> None:
+        def body(ctx: Any) -> None:
+            begun.set()
+            seen.append(ctx.domain.slow.n)
+
+        if how == "process":
+            world.run(body, side_effects=["mail"])
+        else:
+            with world.engine.edit() as ctx:
+                body(ctx)
+
+    def other() -> None:
+        thread.start()
+        assert begun.wait(LIMIT)
+
+    begun = threading.Event()
+    thread = threading.Thread(target=late, daemon=True)
+    halt.during(lambda: world.run(lambda ctx: setattr(ctx.domain.slow, "n", 1)), other)
+    thread.join(LIMIT)
+    assert seen == [1]
+    assert counts(world) == {"commits": 1, "conflicts": 0, "retries": 0, "priorities": 0}
+
+
 # ---- what a loser does ---------------------------------------------------------------------------
 
 
