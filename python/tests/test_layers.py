@@ -47,6 +47,14 @@ def test_import_loads_only_theus_and_the_standard_library() -> None:
     assert loaded - sys.stdlib_module_names == {"theus"}
 
 
+def test_import_leaves_alone_what_only_some_programs_use() -> None:
+    """Law: ``import theus`` is cheap; what is dear is loaded by the calls that need it."""
+    loaded = set(run("import sys, theus; print('loaded', *sys.modules)")["loaded"].split())
+    dear = {"asyncio", "datetime", "html", "json", "logging", "pathlib", "socket", "traceback"}
+    ours = {"_audit", "_flux", "_matrix", "_recipe", "_report", "_scan", "guards", "heavy", "testing"}
+    assert set() == loaded & (dear | {f"theus.{name}" for name in ours})
+
+
 @pytest.mark.skipif(not os.path.exists("/proc/self/maps"), reason="reads /proc, as on Linux")
 def test_the_first_engine_starts_the_kernel_and_import_does_not() -> None:
     """Law: importing theus starts no Go runtime, so a process may still fork; an engine does."""

@@ -18,10 +18,8 @@ import re
 from ast import literal_eval
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, time, timedelta
 from enum import Enum
-from numbers import Number
-from pathlib import PurePath
+from functools import cache
 from types import NoneType
 from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin
 
@@ -31,9 +29,18 @@ from theus.errors import ContractDefinitionError, ContractViolationError
 T = TypeVar("T")
 V = TypeVar("V")
 
-# Kinds that arrive as they are: nobody can change such a value in place.
-_FIXED = (NoneType, Number, str, bytes, tuple, frozenset, Enum, date, time, timedelta, PurePath)
 _STEP = re.compile(r'\.?([^.\["]+)|\[("(?:[^"\\]|\\.)*"|-?\d+)\]')
+
+
+@cache
+def _fixed() -> tuple[type, ...]:
+    """Kinds that arrive as they are: nobody can change such a value in place."""
+    from datetime import date, time, timedelta  # noqa: PLC0415  import theus does without
+    from numbers import Number  # noqa: PLC0415
+    from pathlib import PurePath  # noqa: PLC0415
+
+    plain = NoneType, str, bytes, tuple, frozenset, Enum
+    return (*plain, Number, date, time, timedelta, PurePath)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +207,7 @@ class _Place:
         if self.mark.kind == "Ref":
             return Reference(at, self.steps[-1], self.path)
         value = self._step(at, self.steps[-1], len(self.steps) - 1)
-        if self.mark.kind == "Out" and isinstance(value, _FIXED):
+        if self.mark.kind == "Out" and isinstance(value, _fixed()):
             kind = "None" if value is None else f"a value of type {type(value).__name__}"
             raise ContractViolationError(
                 f"{self.mark!r} of process {self.process!r}: {self.path} is {kind}, which cannot"

@@ -1,17 +1,18 @@
 """Base classes for contexts: plain dataclasses that an engine can lock and a user can export."""
 
-import logging
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from inspect import get_annotations
 from types import MemberDescriptorType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from theus._tree import ContextTree
 from theus._typing import HasDomain, Layer_co
-from theus.guards import ContextLoggerAdapter
 from theus.locks import LockManager
 from theus.zones import ContextZone, resolve_zone
+
+if TYPE_CHECKING:
+    from theus.guards import ContextLoggerAdapter
 
 
 class LockedContextMixin:
@@ -128,9 +129,13 @@ class BaseDomainContext(LockedContextMixin):
     """Base of the layer for the state that processes work on; subclass it as a dataclass."""
 
 
-def process_logger(name: str) -> ContextLoggerAdapter:
+def process_logger(name: str) -> "ContextLoggerAdapter":
     """What ``ctx.log`` is in a run of the process of that name. Called by the extension."""
-    return ContextLoggerAdapter(logging.getLogger("POP_PROCESS"), {"process": name})
+    from logging import getLogger  # noqa: PLC0415  dear, and not every process logs
+
+    from theus.guards import ContextLoggerAdapter  # noqa: PLC0415
+
+    return ContextLoggerAdapter(getLogger("POP_PROCESS"), {"process": name})
 
 
 def _without_lock(state: dict[str, Any]) -> dict[str, Any]:

@@ -1,30 +1,23 @@
-"""TheusEngine: what is decided once per engine. Each call of a process stays in the extension."""
+"""TheusEngine: what is decided once per engine. Each call of a process stays in the extension.
 
-import logging
+What only some programs use (recipes, reports, scanning, logging) is loaded where it is used, so
+that ``import theus`` stays cheap; test_layers.py names what it must not load.
+"""
+
 import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from types import FunctionType, TracebackType
-from typing import Any, Literal, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, Self
 
-from theus import _all, _async, _kernel
-from theus._audit import AuditLog, tell
+from theus import _kernel
 from theus._binding import bound
 from theus._checks import check_root, resolve_mode
 from theus._context import LockedContextMixin
-from theus._flux import Workflow, WorkflowRun, Workflows, fork, max_loops_of
 from theus._learn import in_force
-from theus._matrix import ContractMatrix, contract_matrix, contracts_grid, difference
 from theus._process import ProcessContract, checked_contract
-from theus._progress import follow
-from theus._recipe import AuditRecipe, ConfigFactory
-from theus._report import HeavyReport, heavy_report
-from theus._scan import decorated, import_tree
-from theus._schema import ContextSchema
 from theus._table import default_table, interactive
-from theus._tree import ContextTree, engine_tree
 from theus._typing import Root
-from theus._watch import Watch
 from theus.errors import (
     ConfigError,
     ContractViolationError,
@@ -34,7 +27,23 @@ from theus.errors import (
 )
 from theus.locks import LockManager
 
-_log = logging.getLogger("TheusEngine")
+if TYPE_CHECKING:
+    from theus._all import Call
+    from theus._audit import AuditLog
+    from theus._flux import Workflow, WorkflowRun
+    from theus._matrix import ContractMatrix
+    from theus._recipe import AuditRecipe
+    from theus._report import HeavyReport
+    from theus._schema import ContextSchema
+    from theus._tree import ContextTree
+    from theus._watch import Watch
+
+
+def _warn(text: str, *args: object) -> None:
+    """Tell the logger TheusEngine, on behalf of the caller."""
+    from logging import getLogger  # noqa: PLC0415
+
+    getLogger("TheusEngine").warning(text, *args, stacklevel=2)
 
 
 class Closing(Protocol):
@@ -118,41 +127,49 @@ class TheusEngine(_kernel.Engine[Root]):
         self,
         system_ctx: Root,
         strict_mode: bool | None = None,
-        audit_recipe: AuditRecipe | None = None,
+        audit_recipe: "AuditRecipe | None" = None,
         *,
         max_ops: int | None = None,
-        schema: ContextSchema | Literal["annotations"] | None = None,
+        schema: "ContextSchema | Literal['annotations'] | None" = None,
     ) -> None:
+        from theus import _flux  # noqa: PLC0415
+
         self._elsewhere = in_force()  # where contracts come from while they are learned
         strict = resolve_mode(strict_mode) or self._elsewhere is not None
-        max_loops = max_loops_of(max_ops)
+        max_loops = _flux.max_loops_of(max_ops)
         check_root(system_ctx, strict)
-        if not isinstance(audit_recipe, AuditRecipe | None):
-            raise TypeError(
-                f"audit_recipe is {audit_recipe!r}; give ConfigFactory.load_recipe(path),"
-                f" or an AuditRecipe"
-            )
-        if schema == "annotations":
-            schema = ContextSchema.from_context(system_ctx)
-        if not isinstance(schema, ContextSchema | None):
-            raise TypeError(
-                f"schema is {schema!r}; give ConfigFactory.load_schema(path), a ContextSchema,"
-                f' or "annotations"'
-            )
+        if audit_recipe is not None:
+            from theus import _recipe  # noqa: PLC0415
+
+            if not isinstance(audit_recipe, _recipe.AuditRecipe):
+                raise TypeError(
+                    f"audit_recipe is {audit_recipe!r}; give ConfigFactory.load_recipe(path),"
+                    f" or an AuditRecipe"
+                )
+        if schema is not None:
+            from theus import _schema  # noqa: PLC0415
+
+            if schema == "annotations":
+                schema = _schema.ContextSchema.from_context(system_ctx)
+            if not isinstance(schema, _schema.ContextSchema):
+                raise TypeError(
+                    f"schema is {schema!r}; give ConfigFactory.load_schema(path), a ContextSchema,"
+                    f' or "annotations"'
+                )
         super().__init__(system_ctx, strict)
-        self._flux = Workflows(self, max_loops)
+        self._flux = _flux.Workflows(self, max_loops)
         if self._elsewhere is not None and self._elsewhere.learns:
             self._learn()
         if schema is not None and strict:
             self._schema_load(*schema._wording())
         elif schema is not None:
-            _log.warning("a schema has no effect in training mode: nothing is judged")
+            _warn("a schema has no effect in training mode: nothing is judged")
         self._recipe = audit_recipe
         self._heard = 0  # serial of the newest event that was told
         if audit_recipe is not None and strict:
             self._audit_load(*audit_recipe._wording())
         elif audit_recipe is not None:
-            _log.warning("an audit recipe has no effect in training mode: nothing is judged")
+            _warn("an audit recipe has no effect in training mode: nothing is judged")
         self._contracts: dict[str, ProcessContract] = {}
         self._taken: dict[str, Callable[..., Any]] = {}  # what came from the default table
         self._employed: list[Closing] = []  # what works for it in the background
@@ -191,9 +208,9 @@ class TheusEngine(_kernel.Engine[Root]):
         )
         former = self._contracts.get(name)
         if former is not None and former != contract:
-            _log.warning(
-                "process %r has another contract now: %s", name, difference(former, contract)
-            )
+            from theus._matrix import difference  # noqa: PLC0415
+
+            _warn("process %r has another contract now: %s", name, difference(former, contract))
         self._contracts[name] = contract
         self._taken.pop(name, None)
         self._flux.registered += 1
@@ -206,15 +223,17 @@ class TheusEngine(_kernel.Engine[Root]):
         func = super().get_process(name)
         return getattr(func, "_pop_bound", func)
 
-    def matrix(self) -> ContractMatrix:
+    def matrix(self) -> "ContractMatrix":
         """Show which process may read or write which path: the contracts as one table.
 
         It prints as text, and in a notebook as a table; see ``theus.contracts.ContractMatrix``.
         Only what is registered is in it; a process from the default table is from its first run.
         """
+        from theus._matrix import contract_matrix  # noqa: PLC0415
+
         return contract_matrix(self._contracts)
 
-    def tree(self, process: str = "") -> ContextTree:
+    def tree(self, process: str = "") -> "ContextTree":
         """Show the context: what is in it, in which zone, and which process may do what there.
 
         Args:
@@ -240,9 +259,11 @@ class TheusEngine(_kernel.Engine[Root]):
         """
         for name in (process,) if process else ():
             self.get_process(name)
+        from theus._tree import engine_tree  # noqa: PLC0415
+
         return engine_tree(self, [process] if process else list(self._contracts), process)
 
-    def watch(self, most: int = 100) -> Watch:
+    def watch(self, most: int = 100) -> "Watch":
         """Keep the newest commits from now on as text, to look at what the last one changed.
 
         Args:
@@ -260,6 +281,8 @@ class TheusEngine(_kernel.Engine[Root]):
         path                operation  was  is
         domain_ctx.balance  SET             100
         """
+        from theus._watch import Watch  # noqa: PLC0415
+
         watch = Watch(most)
         self.on_commit(watch._seen)
         return watch
@@ -275,11 +298,13 @@ class TheusEngine(_kernel.Engine[Root]):
             ScanError: an ExceptionGroup of every import that failed; nothing is registered then.
             TypeError, ContractDefinitionError, ZoneViolationError: as register_process.
         """
+        from theus._scan import decorated, import_tree  # noqa: PLC0415
+
         found: dict[str, FunctionType] = {}
         for module in import_tree(package_path):
             for name, func in decorated(module).items():
                 if found.get(name, func) is not func:
-                    _log.warning("process %r stands twice; %s wins", name, module.__file__)
+                    _warn("process %r stands twice; %s wins", name, module.__file__)
                 found[name] = func
         for name, func in found.items():
             self.register_process(name, func)
@@ -320,10 +345,12 @@ class TheusEngine(_kernel.Engine[Root]):
         ...     asyncio.run(engine.execute_process_async("ask", text="hello", timeout=5))
         1
         """
+        from theus import _async  # noqa: PLC0415
+
         return await _async.run_process(self, process_name, timeout, kwargs)
 
     def run_all(
-        self, calls: Iterable[_all.Call], /, *, max_workers: int | None = None
+        self, calls: "Iterable[Call]", /, *, max_workers: int | None = None
     ) -> list[Any]:
         """Run processes side by side, in threads, as far as their contracts allow.
 
@@ -362,6 +389,8 @@ class TheusEngine(_kernel.Engine[Root]):
         ...     engine.run_all(["left", "right", "add"])
         [None, None, 30]
         """
+        from theus import _all  # noqa: PLC0415
+
         return _all.run_all(self, calls, max_workers)
 
     def stats(self) -> EngineStats:
@@ -374,7 +403,7 @@ class TheusEngine(_kernel.Engine[Root]):
         return EngineStats(*self._stats())
 
     def execute_workflow(
-        self, workflow: Workflow, /, *, progress: bool = False, **kwargs: Any
+        self, workflow: "Workflow", /, *, progress: bool = False, **kwargs: Any
     ) -> Any:
         """Run a workflow to its end and return the context object.
 
@@ -413,22 +442,26 @@ class TheusEngine(_kernel.Engine[Root]):
         """
         run = self._flux.start(workflow, kwargs)
         if progress:
+            from theus._progress import follow  # noqa: PLC0415
+
             follow(run)
         else:
             run.run()
         return self.ctx
 
-    async def execute_workflow_async(self, workflow: Workflow, /, **kwargs: Any) -> Any:
+    async def execute_workflow_async(self, workflow: "Workflow", /, **kwargs: Any) -> Any:
         """Run a workflow to its end without blocking the event loop; return the context object.
 
         Processes may be async or not; parallel branches are awaited together. Args and errors are
         those of execute_workflow. A run that is cancelled ends at its step, which is rolled back,
         and what stands under ``finally`` is still run.
         """
+        from theus import _async  # noqa: PLC0415
+
         await _async.run_workflow(self, self._flux.start(workflow, kwargs)._run)
         return self.ctx
 
-    def start_workflow(self, workflow: Workflow, /, **kwargs: Any) -> WorkflowRun:
+    def start_workflow(self, workflow: "Workflow", /, **kwargs: Any) -> "WorkflowRun":
         """Begin a workflow without running any of it: it is run a step at a time, or cancelled.
 
         Args and errors are those of execute_workflow, whose steps raise theirs here when they
@@ -475,24 +508,28 @@ class TheusEngine(_kernel.Engine[Root]):
         """The workflows that were loaded from files, by path. Clearing it loads them again."""
         return self._flux.cache
 
-    def heavy_report(self) -> HeavyReport:
+    def heavy_report(self) -> "HeavyReport":
         """List what lies under ``heavy_`` names: path, type, shape, nbytes, owner, exports.
 
         It prints as a table, also in a notebook, and is a sequence of its lines. It looks at the
         state as it is now, from outside of any transaction, and at no element of an array.
         """
+        from theus._report import heavy_report  # noqa: PLC0415
+
         return heavy_report(self.ctx)
 
     @property
-    def audit_log(self) -> AuditLog:
+    def audit_log(self) -> "AuditLog":
         """The newest events of the audit; empty where there is no recipe."""
+        from theus._audit import AuditLog  # noqa: PLC0415
+
         return AuditLog(self)
 
     def reset_interlock(self) -> None:
         """End the stop that a rule of level S caused; without one nothing happens."""
         self._audit_reset()
 
-    def reload_audit(self, audit_recipe: AuditRecipe | None = None) -> None:
+    def reload_audit(self, audit_recipe: "AuditRecipe | None" = None) -> None:
         """Put a recipe in force while the engine runs: a new one, or the file of the old one again.
 
         All of it changes at once. A rule that was there before goes on with its count.
@@ -506,6 +543,8 @@ class TheusEngine(_kernel.Engine[Root]):
         if fresh is None:
             raise ConfigError("this engine was given no audit recipe; pass one to reload_audit")
         if audit_recipe is None and fresh.source:
+            from theus._recipe import ConfigFactory  # noqa: PLC0415
+
             fresh = ConfigFactory.load_recipe(fresh.source)
         if self.strict_mode:
             self._audit_load(*fresh._wording())
@@ -535,6 +574,8 @@ class TheusEngine(_kernel.Engine[Root]):
         return f"<TheusEngine, {mode}, {count} processes, version {self.version}>"
 
     def _repr_html_(self) -> str:
+        from theus._matrix import contracts_grid  # noqa: PLC0415
+
         return (
             contracts_grid(repr(self).strip("<>"), self._contracts).html()
             + self.tree()._repr_html_()
@@ -579,10 +620,14 @@ class TheusEngine(_kernel.Engine[Root]):
 
     def _flux_fork(self, branches: list[_kernel.FluxRun]) -> None:
         """Drive the branches of a workflow. Called by the extension."""
+        from theus._flux import fork  # noqa: PLC0415
+
         fork(branches)
 
     def _tell_audit(self) -> None:
         """Log the events that are new. Called by the extension, after the run they belong to."""
+        from theus._audit import tell  # noqa: PLC0415
+
         for event in self.audit_log.query(after=self._heard):
             if event.serial > self._heard:  # or a handler ran a process, which told it
                 self._heard = event.serial
@@ -593,9 +638,7 @@ class TheusEngine(_kernel.Engine[Root]):
         recipe = self._recipe
         for name in recipe.definitions if recipe is not None else ():
             if not name.startswith("_") and not self._knows(name):
-                _log.warning(
-                    "the audit recipe has rules for process %r, which does not exist", name
-                )
+                _warn("the audit recipe has rules for process %r, which does not exist", name)
 
     def _knows(self, name: str) -> bool:
         try:

@@ -4,7 +4,6 @@ A context may be written by a process, inside ``engine.edit()``, or by the threa
 ``lock_manager.unlock()``. The engine's commits are never refused.
 """
 
-import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +13,6 @@ from theus import _kernel
 from theus.errors import LockViolationError
 
 __all__ = ["LockManager", "LockViolationError"]
-
-_log = logging.getLogger("Theus.LockManager")
 
 
 class LockManager:
@@ -52,7 +49,9 @@ class LockManager:
         kind = type(target_obj).__name__
         text = f"UNSAFE MUTATION: {attr_name!r} of {kind} was written from outside a process"
         if not self.strict_mode:
-            _log.debug("%s", text)
+            from logging import getLogger  # noqa: PLC0415  dear, and seldom needed
+
+            getLogger("Theus.LockManager").debug("%s", text)
             return
         hint = "write it in a process that has it as output, or in `with engine.edit() as ctx:`"
         raise LockViolationError(f"{text}\n  fix:  {hint}", path=attr_name, hint=hint)
