@@ -35,8 +35,9 @@ typedef struct {
 
 struct journal {
   engine *engine; // borrowed from whoever commits
-  undo *items;
+  undo *items;    // first, until that is full
   size_t n, cap;
+  undo first[4]; // most commits write no more
 };
 
 // Before each write: makes room for one entry, so that adding it cannot fail. Here a test may stop
@@ -45,12 +46,15 @@ static int journal_room(journal *j) {
   if (fault_point(j->engine) < 0)
     return -1;
   if (j->n == j->cap) {
-    size_t cap = j->cap == 0 ? 16 : j->cap * 2;
-    undo *items = PyMem_Realloc(j->items, cap * sizeof(undo));
+    bool full = j->items == j->first;
+    size_t cap = full ? 16 : j->cap * 2;
+    undo *items = PyMem_Realloc(full ? NULL : j->items, cap * sizeof(undo));
     if (items == NULL) {
       PyErr_NoMemory();
       return -1;
     }
+    if (full)
+      memcpy(items, j->first, sizeof(j->first));
     j->items = items;
     j->cap = cap;
   }
@@ -147,7 +151,8 @@ void apply_forget(journal *j) {
     Py_XDECREF(j->items[i].key);
     Py_XDECREF(j->items[i].old);
   }
-  PyMem_Free(j->items);
+  if (j->items != j->first)
+    PyMem_Free(j->items);
   PyMem_Free(j);
 }
 
@@ -433,12 +438,15 @@ _Thread_local int apply_depth;
 
 int apply_all(core *c, engine *e, journal **before) {
   state *st = e->st;
-  journal *j = *before = PyMem_Calloc(1, sizeof(journal));
+  journal *j = *before = PyMem_Malloc(sizeof(journal));
   if (j == NULL) {
     PyErr_NoMemory();
     return -1;
   }
   j->engine = e;
+  j->items = j->first;
+  j->n = 0;
+  j->cap = Py_ARRAY_LENGTH(j->first);
   int failed = 0;
   apply_depth++; // a setter may run a process of another engine
   for (size_t i = 0; !failed && i < c->n_dirty; i++) {
