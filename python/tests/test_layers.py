@@ -51,7 +51,7 @@ def test_import_leaves_alone_what_only_some_programs_use() -> None:
     """Law: ``import theus`` is cheap; what is dear is loaded by the calls that need it."""
     loaded = set(run("import sys, theus; print('loaded', *sys.modules)")["loaded"].split())
     dear = {"asyncio", "datetime", "html", "json", "logging", "pathlib", "socket", "traceback"}
-    ours = {"_audit", "_flux", "_matrix", "_recipe", "_report", "_scan", "guards", "heavy", "testing"}
+    ours = {"_audit", "_flux", "_matrix", "_recipe", "_report", "_scan", "guards", "heavy"}
     assert set() == loaded & (dear | {f"theus.{name}" for name in ours})
 
 
