@@ -19,7 +19,6 @@ from ast import literal_eval
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache
 from types import NoneType
 from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin
 
@@ -32,15 +31,20 @@ V = TypeVar("V")
 _STEP = re.compile(r'\.?([^.\["]+)|\[("(?:[^"\\]|\\.)*"|-?\d+)\]')
 
 
-@cache
-def _fixed() -> tuple[type, ...]:
-    """Kinds that arrive as they are: nobody can change such a value in place."""
-    from datetime import date, time, timedelta  # noqa: PLC0415  import theus does without
-    from numbers import Number  # noqa: PLC0415
-    from pathlib import PurePath  # noqa: PLC0415
+_FIXED: list[type] = []
+"""Kinds that arrive as they are: nobody changes such a value in place. Filled when first asked."""
 
-    plain = NoneType, str, bytes, tuple, frozenset, Enum
-    return (*plain, Number, date, time, timedelta, PurePath)
+
+def _fixed() -> tuple[type, ...]:
+    """All of _FIXED."""
+    if not _FIXED:
+        from datetime import date, time, timedelta  # noqa: PLC0415  import theus does without
+        from numbers import Number  # noqa: PLC0415
+        from pathlib import PurePath  # noqa: PLC0415
+
+        _FIXED.extend((NoneType, str, bytes, tuple, frozenset, Enum))
+        _FIXED.extend((Number, date, time, timedelta, PurePath))
+    return tuple(_FIXED)
 
 
 @dataclass(frozen=True, slots=True)
