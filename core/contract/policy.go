@@ -10,6 +10,7 @@ type Policy struct {
 	name        string
 	inputs      []path.Path // as declared, without repetitions
 	outputs     []path.Path
+	writes      bool // an output is not heavy
 	sideEffects int
 	everything  bool
 	learns      bool   // the same, and shapes are not shared; see Learn
@@ -48,14 +49,7 @@ func (p *Policy) SideEffects() int { return p.sideEffects }
 
 // WritesNothing reports whether nothing may be written that a transaction takes back: there are no
 // outputs but heavy ones.
-func (p *Policy) WritesNothing() bool {
-	for _, out := range p.outputs {
-		if zone.OfPath(out) != zone.Heavy {
-			return false
-		}
-	}
-	return !p.everything && !p.learns
-}
+func (p *Policy) WritesNothing() bool { return !p.writes && !p.everything && !p.learns }
 
 // Learns reports whether this is the policy of a process whose contract is being learned.
 func (p *Policy) Learns() bool { return p.learns }
@@ -78,6 +72,7 @@ func (p *Policy) finish() {
 	}
 	for _, out := range p.outputs {
 		p.insert(out, true)
+		p.writes = p.writes || zone.OfPath(out) != zone.Heavy
 	}
 }
 

@@ -106,7 +106,7 @@ static PyObject *attempt(engine *e, process *p, start how, uint64_t *judged, PyO
   if (result != NULL && PyCoro_CheckExact(result)) {
     result = refuse_coroutine(p, result);
     outcome = THEUS_REFUSED;
-  } else if (result != NULL && models_validate(s) < 0) {
+  } else if (result != NULL && s->models != NULL && models_validate(s) < 0) {
     Py_CLEAR(result);
     outcome = driver_outcome(e, p);
   } else if (result == NULL) {

@@ -2,7 +2,7 @@
 // has the calls that must be fast; everything a person configures is in theus/_engine.py.
 #include "ext.h"
 
-int engine_usable(engine *e) {
+int engine_refuse(engine *e) {
   if (e->api == NULL) {
     PyErr_SetString(PyExc_RuntimeError,
                     "this engine was never initialised: call super().__init__(system_ctx) first");
@@ -15,8 +15,6 @@ int engine_usable(engine *e) {
     Py_XDECREF(type);
     return -1;
   }
-  if (e->generation == loader_generation())
-    return 0;
   if (loader_api(e->st) != NULL) { // a kernel of this process, but the engine is the parent's
     PyObject *type = errors_class(e->st, "ForkedKernelError");
     if (type != NULL)
@@ -95,8 +93,14 @@ static int engine_traverse(PyObject *op, visitproc visit, void *arg) {
   return schema_visit(e->schema, visit, arg);
 }
 
+static void forget_known(engine *e) {
+  for (size_t i = 0; i < KNOWN_NAMES; i++)
+    Py_CLEAR(e->known[i].name); // exact strings: no user code runs
+}
+
 static int engine_clear(PyObject *op) {
   engine *e = (engine *)op;
+  forget_known(e);
   Py_CLEAR(e->ctx);
   Py_CLEAR(e->processes);
   Py_CLEAR(e->listeners);
@@ -188,7 +192,7 @@ static PyObject *engine_register(PyObject *op, PyObject *args) {
   theus_status status = e->api->process_register(e->handle, &declared, &p->id, &err);
   if (status != THEUS_OK)
     engine_raise(e, status, &err);
-  else if (PyDict_SetItem(e->processes, name, (PyObject *)p) == 0)
+  else if (forget_known(e), PyDict_SetItem(e->processes, name, (PyObject *)p) == 0)
     goto done;
 error:
   Py_CLEAR(p);
@@ -205,11 +209,18 @@ done:
   Py_RETURN_NONE;
 }
 
-// Borrowed, or NULL with the kernel's KeyError.
+// Borrowed, or NULL with the kernel's KeyError. A name in a program is the same object each time.
 static process *find(engine *e, PyObject *name) {
+  size_t at = ((uintptr_t)name >> 4) % KNOWN_NAMES;
+  if (e->known[at].name == name)
+    return e->known[at].proc;
   if (e->api == NULL && engine_usable(e) < 0)
     return NULL;
   PyObject *p = PyDict_GetItemWithError(e->processes, name);
+  if (p != NULL && PyUnicode_CheckExact(name)) {
+    Py_XSETREF(e->known[at].name, Py_NewRef(name));
+    e->known[at].proc = (process *)p;
+  }
   if (p != NULL || PyErr_Occurred())
     return (process *)p;
   PyObject *answer = PyObject_CallMethodOneArg((PyObject *)e, e->st->s_resolve, name);

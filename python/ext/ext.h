@@ -196,6 +196,8 @@ struct process {
   bool open;           // it takes arguments of any name
 };
 
+#define KNOWN_NAMES 16
+
 struct engine {
   PyObject_HEAD
   state *st;
@@ -207,6 +209,10 @@ struct engine {
   bool strict, closed;
   PyObject *ctx;
   PyObject *processes; // dict name -> process
+  struct {
+    PyObject *name; // owned
+    process *proc;  // borrowed from processes
+  } known[KNOWN_NAMES]; // what was asked for lately, by the address of the text
   PyObject *listeners; // list
   unsigned curious;    // how many of them want to know all writes, not signals alone
   shape **shapes;      // by id
@@ -243,7 +249,11 @@ int64_t clock_steady(void); // since some moment, never back
 PyObject *fault_arm(PyObject *op, PyObject *args);
 int fault_point(engine *e); // 0, or -1 with the exception whose turn it is
 
-int engine_usable(engine *e); // 0, or -1 with an exception: closed, forked
+int engine_refuse(engine *e); // -1 with an exception: closed, forked
+static inline bool engine_works(const engine *e) {
+  return e->api != NULL && !e->closed && e->generation == loader_generation();
+}
+static inline int engine_usable(engine *e) { return engine_works(e) ? 0 : engine_refuse(e); }
 // errors_raise for a call on an engine; ends its leases where the kernel refuses further work.
 void *engine_raise(engine *e, theus_status status, theus_error *err);
 process *process_new(state *st, PyObject *name, PyObject *func, PyObject *errors);

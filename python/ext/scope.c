@@ -322,7 +322,7 @@ PyObject *scope_context(scope *s) {
 
 // ---- end ------------------------------------------------------------------------------------------
 
-static void forget_layers(scope *s) {
+static void drop_layers(scope *s) {
   heavy_forget(s);
   Py_CLEAR(s->models);
   for (size_t i = 0; i < Py_ARRAY_LENGTH(s->layers); i++) {
@@ -332,6 +332,11 @@ static void forget_layers(scope *s) {
     Py_XDECREF(mine);
     Py_XDECREF(name);
   }
+}
+
+static inline void forget_layers(scope *s) {
+  if (s->layers[0].name != NULL || s->models != NULL || s->n_lent > 0)
+    drop_layers(s);
 }
 
 // From here to leave() no destructor runs: every view becomes stale, what dies is only queued.
@@ -467,7 +472,39 @@ static void leave_well(scope *s, PyObject **result) {
     Py_CLEAR(*result);
 }
 
+// Whether a run that returned has nothing to tell anybody: it is leased, wrote nothing, and nothing of
+// it is left.
+static bool is_quiet(const scope *s) {
+  const core *c = s->core;
+  const engine *e = s->engine;
+  return s->handle == 0 && s->outer == NULL && s->task == NULL && c->n_log == 0 &&
+         c->live_views == 0 && s->views == NULL && !c->lost && e->clock != APPLYING &&
+         !audit_concerns(s->engine, s->proc, THEUS_GATE_OUTPUT) && engine_works(e);
+}
+
+static PyObject *finish(scope *s, PyObject *result, theus_outcome outcome);
+
 PyObject *scope_finish(scope *s, PyObject *result, theus_outcome outcome) {
+  core *c = s->core;
+  if (result == NULL || outcome != THEUS_RETURNED || c->innermost != s || c->lost)
+    return finish(s, result, outcome);
+  s->ending = true;
+  forget_layers(s);
+  if (!is_quiet(s))
+    return finish(s, result, outcome);
+  engine *e = (engine *)Py_NewRef((PyObject *)s->engine);
+  retire(s);
+  leave(s);
+  if (e->unheard)
+    audit_tell(e);
+  if (e->commits != NULL && PyList_GET_SIZE(e->commits) > 0)
+    publish_announce(e);
+  Py_DECREF((PyObject *)e);
+  return result;
+}
+
+// The whole way.
+static PyObject *finish(scope *s, PyObject *result, theus_outcome outcome) {
   engine *e = (engine *)Py_NewRef((PyObject *)s->engine);
   core *c = s->core;
   PyObject *name = Py_NewRef(s->name);
@@ -536,7 +573,8 @@ PyObject *scope_finish(scope *s, PyObject *result, theus_outcome outcome) {
     error = publish_error(e, name, next.raise, error);
   if (e->unheard)
     audit_tell(e);
-  publish_announce(e);
+  if (e->commits != NULL && PyList_GET_SIZE(e->commits) > 0)
+    publish_announce(e);
   if (error != NULL) {
     Py_CLEAR(result);
     errors_put(error);

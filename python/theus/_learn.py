@@ -7,7 +7,6 @@ written. What has to be declared follows from both.
 
 import functools
 import inspect
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
@@ -69,7 +68,9 @@ class Recorder:
             return
         self._engines.remove(engine)
         document, marks = engine._learned()
-        places = json.loads(document)
+        from json import loads  # noqa: PLC0415  import theus does without
+
+        places = loads(document)
         above = {place["above"] for place in places}
         for place in places:
             used = marks[place["shape"]] if place["shape"] < len(marks) else 0
