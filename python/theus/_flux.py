@@ -5,6 +5,7 @@ import difflib
 import importlib
 import json
 import os
+import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,11 +164,17 @@ class Workflows:
     """The workflows of an engine: loading, and the cache of what was loaded."""
 
     def __init__(self, engine: "Engine[Any]", max_loops: int) -> None:
-        self._engine = engine
+        self._owner = weakref.ref(engine)  # which owns this: no cycle, see test_gc.py
         self.max_loops = max_loops
         self.cache: dict[str, Loaded] = {}
         self.registered = 0  # grows when a process is registered: what was loaded is checked again
         self._questions: dict[str, FluxProgram] = {}
+
+    @property
+    def _engine(self) -> "Engine[Any]":
+        engine = self._owner()
+        assert engine is not None
+        return engine
 
     def start(self, workflow: Workflow, kwargs: Mapping[str, Any]) -> WorkflowRun:
         """Begin a run of a workflow."""
