@@ -6,7 +6,6 @@ from inspect import get_annotations
 from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from theus._tree import ContextTree
 from theus._typing import HasDomain, Layer_co
 from theus.locks import LockManager
 from theus.zones import ContextZone, resolve_zone
@@ -51,6 +50,8 @@ class LockedContextMixin:
         return state
 
     def _repr_html_(self) -> str:
+        from theus._tree import ContextTree  # noqa: PLC0415
+
         return ContextTree(self)._repr_html_()
 
     def get_zone(self, key: str) -> ContextZone:
