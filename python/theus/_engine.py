@@ -349,9 +349,7 @@ class TheusEngine(_kernel.Engine[Root]):
 
         return await _async.run_process(self, process_name, timeout, kwargs)
 
-    def run_all(
-        self, calls: "Iterable[Call]", /, *, max_workers: int | None = None
-    ) -> list[Any]:
+    def run_all(self, calls: "Iterable[Call]", /, *, max_workers: int | None = None) -> list[Any]:
         """Run processes side by side, in threads, as far as their contracts allow.
 
         Two of which one may write what the other may read or write run one after the other, in the
