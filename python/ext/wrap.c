@@ -48,7 +48,11 @@ static PyObject *wrap_frozenset(view *parent, shape *s, PyObject *set) {
     if (parent->node == NULL)
       errors_stale(parent);
     shape *below = parent->node == NULL ? NULL : shape_item(parent->scope->engine, s, element);
-    PyObject *item = below == NULL ? NULL : wrap(parent, below, element, element, 0, THEUS_TEXT);
+    PyObject *item = NULL;
+    if (below != NULL && !(below->bits & (THEUS_MAY_READ | THEUS_MAY_WALK)))
+      view_deny(parent, THEUS_TRY_READ, THEUS_TEXT, element, 0, "");
+    else if (below != NULL)
+      item = wrap(parent, below, element, element, 0, THEUS_TEXT);
     if (item == NULL || PyList_SetItem(items, i, item) < 0)
       Py_CLEAR(items);
   }
@@ -67,9 +71,11 @@ static PyObject *wrap_tuple(view *parent, shape *s, PyObject *tuple) {
     if (parent->node == NULL)
       errors_stale(parent);
     shape *below = parent->node == NULL ? NULL : shape_index(parent->scope->engine, s, i);
-    PyObject *item = below == NULL ? NULL
-                                   : wrap(parent, below, PyTuple_GET_ITEM(tuple, i), NULL, i,
-                                          THEUS_INT);
+    PyObject *item = NULL;
+    if (below != NULL && !(below->bits & (THEUS_MAY_READ | THEUS_MAY_WALK)))
+      view_deny(parent, THEUS_TRY_READ, THEUS_INT, NULL, i, "");
+    else if (below != NULL)
+      item = wrap(parent, below, PyTuple_GET_ITEM(tuple, i), NULL, i, THEUS_INT);
     if (item == NULL) {
       Py_CLEAR(items);
       break;
@@ -85,13 +91,15 @@ static PyObject *wrap_tuple(view *parent, shape *s, PyObject *tuple) {
   return named;
 }
 
-// A tuple or frozenset: itself if it leads to nothing that can change, else rebuilt around views.
+// A tuple or frozenset: itself if it leads to nothing that can change, else rebuilt around views. It
+// is given as a whole or not at all: where a contract names some of its elements only, the first of the
+// others is the refusal.
 // These hang below a view of the tuple that nobody sees, so that their paths are whole.
 static PyObject *wrap_fixed(view *parent, shape *s, PyObject *value, PyObject *key, Py_ssize_t index,
                             uint8_t segment, kind k) {
   scope *sc = parent->scope;
   int fine = holds_plain(sc->st, value);
-  if (fine != 0)
+  if (fine < 0 || (fine > 0 && (s->bits & THEUS_MAY_READ)))
     return fine < 0 ? NULL : Py_NewRef(value);
   VIEW_CHECK(parent); // iterating a frozenset may have collected garbage
   node *n = core_node(sc->core, value, k);

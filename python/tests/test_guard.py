@@ -478,6 +478,17 @@ def test_two_engines_share_nothing() -> None:
     assert (one.domain.x, two.domain.x) == (10, 20)
 
 
+@pytest.mark.parametrize("value", [("secret", [1], 3), ("secret", "plain", 3)])
+def test_a_tuple_is_given_whole_or_not_at_all(value: tuple[Any, ...]) -> None:
+    """L11: naming one element grants no sibling; a real tuple cannot hide one, so it is refused."""
+    world = World(pair=value)
+    with pytest.raises(AccessDeniedError, match=r"Illegal Read: 'domain_ctx\.pair\[0\]'"):
+        world.run(lambda ctx: ctx.domain.pair, inputs=["domain.pair[1]"], outputs=[])
+    every = [f"domain.pair[{i}]" for i in range(3)]
+    for inputs in (["domain.pair"], every):
+        assert world.run(lambda ctx: ctx.domain.pair, inputs=inputs, outputs=[]) == value
+
+
 def test_the_surface_of_an_engine() -> None:
     """L9: no public name of an engine installs state or forwards to the kernel."""
     public = {name for name in dir(TheusEngine) if not name.startswith("_")}
