@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -36,12 +35,11 @@ var injections = []string{
 	`('a ' * 7000000).split()[0] != [('a ' * 7000000).strip('b' * 100) for x in range(100)]`,
 }
 
-// A condition can reach nothing but the state, call nothing but the language, and cost no more than
-// a moment.
+// A condition can reach nothing but the state and call nothing but the language, and what would cost
+// more than a moment fails on the bounds of its work: each of these fails.
 func TestInjection(t *testing.T) {
 	h := open(t)
 	for _, text := range injections {
-		begin := time.Now()
 		c, err := flux.Compile(text)
 		if err == nil {
 			v, failed := h.evaluate(c)
@@ -49,7 +47,6 @@ func TestInjection(t *testing.T) {
 		} else {
 			require.ErrorIs(t, err, fault.Invalid)
 		}
-		require.Less(t, time.Since(begin), 5*time.Second, text)
 	}
 }
 
