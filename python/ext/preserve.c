@@ -11,6 +11,9 @@
 // Limits: an array that a reader holds already shows the memory as it is; a class whose __setattr__
 // makes fields of other names shows these.
 //
+// No Python code runs here, but where the program registered a copy for a type: other threads would get
+// their turn, and an interrupt meant for the process that commits would be lost with a reader's copy.
+//
 // Reference count assumptions: the committing core owns what it writes, the reader's nodes own it too.
 #include "ext.h"
 
@@ -70,9 +73,23 @@ static int keep_names(state *st, node *n, PyObject *names) {
   return failed;
 }
 
+// New list: the slots of a class and its bases. copyreg knows them too, but is Python.
+static PyObject *slots_of(PyTypeObject *type) {
+  PyObject *names = PyList_New(0), *name, *value;
+  for (Py_ssize_t i = 0; names != NULL && i < PyTuple_GET_SIZE(type->tp_mro); i++) {
+    PyTypeObject *base = (PyTypeObject *)PyTuple_GET_ITEM(type->tp_mro, i);
+    Py_ssize_t pos = 0;
+    while (names != NULL && (base->tp_flags & Py_TPFLAGS_HEAPTYPE) &&
+           PyDict_Next(base->tp_dict, &pos, &name, &value))
+      if (Py_TYPE(value) == &PyMemberDescr_Type && PyList_Append(names, name) < 0)
+        Py_CLEAR(names);
+  }
+  return names;
+}
+
 // A class with a __setattr__ of its own may write more than the one field.
 static int keep_all_fields(state *st, node *n) {
-  PyObject *slots = slot_names(Py_TYPE(n->target));
+  PyObject *slots = slots_of(Py_TYPE(n->target));
   int failed = keep_names(st, n, slots);
   Py_XDECREF(slots);
   PyObject *dict = failed ? NULL : PyObject_GenericGetDict(n->target, NULL);
@@ -168,6 +185,7 @@ static void preserve_for(state *st, core *reader, const core *c) {
 void preserve(engine *e, const core *c) {
   if (e->n_running == 1)
     return;
+  int collects = PyGC_Disable(); // a collection runs destructors: readers would come and go meanwhile
   core *heads[] = {e->threads, e->tasks};
   for (size_t i = 0; i < Py_ARRAY_LENGTH(heads); i++)
     for (core *reader = heads[i]; reader != NULL; reader = reader->next) {
@@ -175,4 +193,6 @@ void preserve(engine *e, const core *c) {
       if (reader != c && reader->reader && !reader->lost && (stays || concerned(reader, c)))
         preserve_for(e->st, reader, c);
     }
+  if (collects)
+    (void)PyGC_Enable(); // it says what was before, which we know
 }

@@ -1,5 +1,6 @@
 """Each way in which runs at once can go wrong, by its name: one interleaving each, by no clock."""
 
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -340,6 +341,52 @@ def test_a_long_reader_runs_once(kind: str) -> None:
     assert len(runs) == 1
     assert counts(world) == {"commits": 20, "conflicts": 0, "retries": 0, "priorities": 0}
     assert world.domain.n == 22
+
+
+def test_a_reader_makes_a_commit_run_no_more_python() -> None:
+    """C2, L22: what is kept for a reader is kept in one go: code in Python would give others their
+    turn in the middle, and take an interrupt meant for the process that commits."""
+
+    class Slotted:
+        __slots__ = ("a",)
+
+        def __init__(self) -> None:
+            object.__setattr__(self, "a", 0)
+
+        def __setattr__(self, name: str, value: int) -> None:
+            super().__setattr__(name, value)
+
+    world, halt = World(part=Slotted()), Halt()
+    called: list[list[str]] = []
+
+    def read(ctx: Any) -> tuple[int, int]:
+        first = ctx.domain.part.a
+        halt()
+        return first, ctx.domain.part.a
+
+    @process([], ["domain.part"])
+    def write(ctx: Any, value: int) -> None:
+        ctx.domain.part.a = value
+
+    def commit(value: int) -> None:
+        called.append([])
+        sys.setprofile(
+            lambda frame, event, _: (
+                called[-1].append(frame.f_code.co_name) if event == "call" else None
+            )
+        )
+        try:
+            world.engine.run_process("write", value=value)
+        finally:
+            sys.setprofile(None)
+
+    world.engine.register_process("write", write)
+    commit(1)
+    commit(2)
+    seen = halt.during(lambda: world.run(read, inputs=["domain"], outputs=[]), lambda: commit(3))
+    assert seen == (2, 2)
+    assert called[2] == called[1]
+    assert counts(world)["conflicts"] == 0
 
 
 def test_disjoint_processes_meet() -> None:

@@ -65,7 +65,10 @@ def interrupted(text: str) -> list[str]:
         assert child.stdout is not None
         assert child.stdout.readline() == "now\n"
         child.send_signal(signal.SIGINT)
-        out, err = child.communicate(timeout=LIMIT)
+        try:
+            out, err = child.communicate(timeout=LIMIT)
+        finally:
+            child.kill()  # leaving the block would wait for one that hangs
     assert (child.returncode, err) == (0, "")
     return out.splitlines()
 
@@ -157,8 +160,8 @@ def test_control_c_while_a_process_loses_again_and_again() -> None:
 
     others = [threading.Thread(target=hurry) for _ in range(2)]
     for other in others: other.start()
-    print("now", flush=True)
     try:
+        print("now", flush=True)
         while True:
             engine.run_process("work")
     except KeyboardInterrupt:
