@@ -23,6 +23,7 @@ typedef struct {
   PyObject *kwargs;  // owned: dict
   scope *scope;      // owned while an attempt runs
   unsigned lost;
+  uint64_t judged; // for what the audit has counted this call, handed on from attempt to attempt
 } attempts;
 
 PyObject *attempts_new(engine *e, process *p, PyObject *kwargs) {
@@ -34,6 +35,7 @@ PyObject *attempts_new(engine *e, process *p, PyObject *kwargs) {
   a->kwargs = Py_NewRef(kwargs);
   a->scope = NULL;
   a->lost = 0;
+  a->judged = 0;
   PyObject_GC_Track((PyObject *)a);
   return (PyObject *)a;
 }
@@ -78,7 +80,7 @@ static PyObject *attempts_begin(PyObject *op, PyObject *unused) {
   }
   if (e->fresh)
     audit_first(e);
-  scope *s = scope_begin(e, a->proc, (start){.lost = a->lost, .task = true});
+  scope *s = scope_begin(e, a->proc, (start){.lost = a->lost, .judged = a->judged, .task = true});
   if (s == NULL)
     return NULL;
   a->scope = s;
@@ -88,15 +90,26 @@ static PyObject *attempts_begin(PyObject *op, PyObject *unused) {
   return result;
 }
 
+// No further attempt follows.
+static void be_over(attempts *a) {
+  uint64_t judged = a->judged;
+  a->judged = 0;
+  audit_over(a->engine, judged);
+}
+
 // Ends the attempt. result: stolen, or NULL with an exception set. As scope_finish.
 static PyObject *finish(attempts *a, PyObject *result, theus_outcome outcome) {
   scope *s = a->scope;
   a->scope = NULL;
   result = scope_finish(s, result, outcome);
+  a->judged = s->judged;
   Py_DECREF((PyObject *)s);
-  if (result == NULL && !PyErr_Occurred())
+  if (result == NULL && !PyErr_Occurred()) {
     a->lost++;
-  else if (result == NULL)
+    return NULL;
+  }
+  be_over(a);
+  if (result == NULL)
     errors_about(a->engine->st, a->proc);
   return result;
 }
@@ -145,15 +158,18 @@ static int attempts_traverse(PyObject *op, visitproc visit, void *arg) {
   return 0;
 }
 
-// Of a call that was never ended, as in a task that was dropped: rolls back.
+// Of a call that was never ended, as in a task that was dropped or cancelled between two attempts:
+// rolls back.
 static int attempts_clear(PyObject *op) {
   attempts *a = (attempts *)op;
   scope *s = a->scope;
   a->scope = NULL;
   if (s != NULL) {
     scope_abandon(s);
+    a->judged = s->judged;
     Py_DECREF((PyObject *)s);
   }
+  be_over(a);
   Py_CLEAR(a->kwargs);
   return 0;
 }

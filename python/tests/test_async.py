@@ -16,9 +16,11 @@ from typing import Any
 import anyio
 import pytest
 from harness import Declared, World
+from model import Plain
 
 from theus import (
     AuditBlockError,
+    AuditInterlockError,
     ContractViolationError,
     FluxCancelledError,
     StaleViewError,
@@ -406,6 +408,101 @@ def test_the_audit_judges(loop: Callable[..., Any]) -> None:
 
     loop(program)
     assert world.domain.n == 1
+
+
+@pytest.mark.parametrize("awaited", [True, False])
+def test_a_call_that_is_repeated_counts_once(loop: Callable[..., Any], awaited: bool) -> None:
+    """A2: the audit counts an awaited call as it counts any other, however often it lost."""
+    to_lose = 0
+
+    class Late(Plain):
+        def after_all(self) -> int:
+            """Be asked by the last rule: whoever commits now is met by the commit itself."""
+            lose()
+            return 9
+
+    def lose() -> None:
+        nonlocal to_lose
+        if to_lose > 0:
+            to_lose -= 1
+            writer = threading.Thread(target=engine.run_process, args=("beside",))
+            writer.start()
+            writer.join(LIMIT)
+
+    @process([], ["domain.n"])
+    def beside(ctx: Any) -> None:
+        ctx.domain.n += 1
+
+    attempts = 0
+
+    @process([], ["domain.n"], errors=[Declared])
+    def push(ctx: Any, by: int, fail: bool) -> None:
+        nonlocal attempts
+        attempts += 1
+        before = ctx.domain.n
+        if fail:
+            lose()
+        ctx.domain.n = before + 1
+        if fail:
+            raise Declared
+
+    @process([], ["domain.n"], errors=[Declared])
+    async def push_later(ctx: Any, by: int, fail: bool) -> None:
+        nonlocal attempts
+        attempts += 1
+        before = ctx.domain.n
+        await anyio.sleep(0)
+        if fail:
+            lose()
+        ctx.domain.n = before + 1
+        if fail:
+            raise Declared
+
+    rules = ProcessRecipe(
+        "push",
+        input_rules=[RuleSpec("by", "max", 5, "B", min_threshold=2, max_threshold=4)],
+        output_rules=[RuleSpec("domain.after_all()", "max", 5, "S", max_threshold=3)],
+    )
+    domain = Late(n=0)
+    ctx = Plain(domain_ctx=domain, global_ctx=Plain())
+    engine = TheusEngine(ctx, strict_mode=True, audit_recipe=AuditRecipe({"push": rules}))
+    engine.register_process("beside", beside)
+    engine.register_process("push", push_later if awaited else push)
+
+    async def call(lost: int, fail: bool = False) -> int:
+        nonlocal to_lose, attempts
+        to_lose, attempts = lost, 0
+        if awaited:
+            await engine.execute_process_async("push", by=9, fail=fail)
+        else:
+            engine.run_process("push", by=9, fail=fail)
+        return attempts
+
+    async def program() -> None:
+        assert await call(lost=2) == 3
+        with pytest.raises(Declared):
+            await call(lost=2, fail=True)
+        assert attempts == 3
+        assert await call(lost=1) == 2
+        with pytest.raises(AuditBlockError, match="by is 9"):
+            await call(lost=0)
+        with pytest.raises(AuditInterlockError, match="after_all"):
+            await call(lost=0)
+
+    loop(program)
+    told = [(event.gate, event.outcome, event.count) for event in engine.audit_log]
+    engine.close()
+    assert told == [
+        ("input", "counted", 1),
+        ("output", "counted", 1),
+        ("input", "warned", 2),
+        ("input", "warned", 3),
+        ("output", "counted", 2),
+        ("input", "acted", 4),
+        ("input", "counted", 1),
+        ("output", "acted", 3),
+    ]
+    assert domain.n == 2 + 1 + 2 + 1 + 1
 
 
 def test_a_workflow(loop: Callable[..., Any]) -> None:
