@@ -11,6 +11,7 @@ import importlib
 import io
 import re
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -26,6 +27,12 @@ MODULES = sorted(
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
     for path in PACKAGE.rglob("*.py")
 )
+# What a page shows and only make build brings; without it the page is skipped.
+NEEDS = {
+    "migrating-burr": ("burr",),
+    "migrating-langgraph": ("langgraph",),
+    "migrating-transitions": ("transitions",),
+}
 # Where an access was refused depends on the machine and on the line of a page.
 PLACE = re.compile(r"^(  at: +)\S.*:\d+$", re.MULTILINE)
 FENCE = re.compile(r"^```([^\n`]*)\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
@@ -98,8 +105,16 @@ def test_docstrings(name: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_pages(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages(
+    page: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """Every python and pycon block of a page runs, in a folder of its own."""
+    monkeypatch.setenv("LANGSMITH_TRACING", "false")  # LangGraph sends nothing from here
+    for package in NEEDS.get(page.stem, ()):
+        pytest.importorskip(package, reason=f"{package} is missing; make build brings it")
     module = ModuleType(f"page_{page.stem}")
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.chdir(tmp_path)
@@ -107,6 +122,20 @@ def test_pages(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         run_page(page, vars(module))
     finally:
         vars(module).clear()
+        caplog.clear()  # a record of a failure keeps the frames it went through
+
+
+def test_what_pages_need_is_brought() -> None:
+    """Law: only pages that exist need something, and peers have the version that was measured."""
+    assert set(NEEDS) <= {page.stem for page in PAGES}
+    measured = ROOT / "benchmarks" / "peers" / "requirements.txt"
+    if not measured.exists():
+        pytest.skip("the sdist has no benchmarks")
+    pins = dict(re.findall(r"^(\S+)==(\S+)$", measured.read_text(), re.MULTILINE))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    brought = project["optional-dependencies"]["dev"]
+    for peer in ("apache-burr", "langgraph", "pydantic-graph", "pyrsistent", "transitions"):
+        assert f"{peer}=={pins[peer]}" in brought
 
 
 def test_a_wrong_page_fails(tmp_path: Path) -> None:
