@@ -654,7 +654,7 @@ def test_a_signal_is_published_once() -> None:
 
 
 def test_audit_counts_a_run_once() -> None:
-    """A17: an attempt that is repeated after a conflict is no second run to the rules of either
+    """A2: an attempt that is repeated after a conflict is no second run to the rules of either
     gate: a rule that lets one violation pass lets this run pass."""
     rules = [RuleSpec("domain.level", "max", 0, "B", max_threshold=2)]
     halt = Halt()

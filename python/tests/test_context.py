@@ -80,6 +80,23 @@ def test_reserved_fields_of_the_root(name: str) -> None:
     TheusEngine(ctx, strict_mode=False)
 
 
+@pytest.mark.parametrize("name", ["local", "log"])
+def test_reserved_names_stay_reserved(name: str) -> None:
+    """W3: a process cannot replace what the kernel gives it, whatever it may write."""
+
+    @process(inputs=[], outputs=["domain", "global"])
+    def shadow(ctx: Any) -> None:
+        for change in (lambda: setattr(ctx, name, []), lambda: delattr(ctx, name)):
+            with pytest.raises(AttributeError, match="cannot be replaced"):
+                change()
+        ctx.local.x = 1
+        ctx.log.debug("still there")
+
+    with TheusEngine(System(), strict_mode=True) as engine:
+        engine.register_process("shadow", shadow)
+        engine.run_process("shadow")
+
+
 def test_a_root_that_answers_every_name() -> None:
     """A __getattr__ that knows every name is no reserved field."""
 

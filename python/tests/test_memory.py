@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from harness import World
 
 from theus import _kernel, heavy
 
@@ -276,6 +277,19 @@ def test_a_pickle_is_a_handle() -> None:
     assert run(child_add, memory, 5) == 0
     assert np.asarray(memory)[[0, -1]].tolist() == [5, 5]
     assert mappings() == 1
+
+
+def test_a_worker_fills_what_the_state_holds() -> None:
+    """Law (M13): a process hands heavy memory of the state to a worker, who fills these pages."""
+    world = World(heavy_frames=heavy.zeros(1 << 16, "int32", shared=True), done=0)
+
+    def fill(ctx: Any) -> None:
+        assert run(child_add, ctx.domain.heavy_frames, 5) == 0
+        ctx.domain.done = int(np.asarray(ctx.domain.heavy_frames).sum())
+
+    world.run(fill)
+    assert world.domain.done == 5 * (1 << 16)
+    assert np.asarray(world.domain.heavy_frames)[-1] == 5
 
 
 def test_a_pickle_within_one_process() -> None:

@@ -15,11 +15,12 @@ from theus import (
     BaseGlobalContext,
     BaseSystemContext,
     ContractViolationError,
+    SchemaViolationError,
     TheusEngine,
     ZoneViolationError,
     process,
 )
-from theus.config import AuditRecipe, ProcessRecipe, RuleSpec
+from theus.config import AuditRecipe, ContextSchema, ProcessRecipe, RuleSpec
 from theus.orchestrator import SignalBus, WorkflowManager
 
 LONG = 60.0
@@ -152,6 +153,54 @@ def test_what_an_audit_refuses_says_nothing(world: World) -> None:
     with pytest.raises(AuditBlockError):
         world.run(body)
     assert world.heard() == []
+
+
+def test_what_a_schema_refuses_says_nothing() -> None:
+    """W1: a run that leaves a field of a wrong type publishes nothing."""
+    schema = ContextSchema.from_dict({"context": {"domain": {"n": {"type": "integer"}}}})
+    heard: list[Any] = []
+    with TheusEngine(BaseSystemContext(None, Plant()), strict_mode=True, schema=schema) as engine:
+
+        @process(inputs=[], outputs=["domain"])
+        def body(ctx: Any, n: Any) -> None:
+            ctx.domain.cmd_stop = True
+            ctx.domain.n = n
+
+        engine._on_signal(heard.append)
+        engine.register_process("body", body)
+        with pytest.raises(SchemaViolationError):
+            engine.run_process("body", n="nine")
+        assert heard == []
+        engine.run_process("body", n=9)
+        assert len(heard) == 1
+
+
+def test_a_run_that_lost_twice_speaks_once(world: World) -> None:
+    """W1, W3: what attempts that lost had to say is dropped; what the last one says is sent."""
+    attempts = 0
+
+    def body(domain: Any) -> None:
+        nonlocal attempts
+        attempts += 1
+        domain.sig_level = attempts
+        before = domain.n
+        if attempts < 3:
+            writer = threading.Thread(target=world.engine.run_process, args=("other",))
+            writer.start()
+            writer.join(LONG)
+        domain.n = before + 1
+
+    @process(inputs=[], outputs=["domain.n"])
+    def other(ctx: Any) -> None:
+        ctx.domain.n += 10
+
+    world.engine.register_process("other", other)
+    commits: list[str] = []
+    world.engine.on_commit(lambda commit: commits.append(commit.process))
+    world.run(body)
+    (event,) = world.heard()
+    assert (event, event.value, attempts, world.plant.n) == ("sig_level", 3, 3, 21)
+    assert commits == ["other", "other", "body"]
 
 
 def test_a_setter_that_fails_while_applying(world: World) -> None:
@@ -461,6 +510,39 @@ def test_a_signal_at_any_point_of_a_step(world: World, point: int) -> None:
     assert world.manager.fsm.current_state == "OFF"
     assert world.plant.cmd_stop is None
     assert [t.event for t in world.manager.fsm.history].count("cmd_stop") == 1
+
+
+def test_one_that_cannot_be_decided_takes_no_other_along(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """W4: of three signals of one commit the second fails its receiver: the others arrive."""
+    broken = {"target": "BAD", "when": "domain.n / 0"}
+    machine = {
+        "states": {
+            "IDLE": {"on": {"sig_level": "ONE"}},
+            "ONE": {"on": {"sig_mode": broken, "cmd_stop": "OFF"}},
+            "BAD": {},
+            "OFF": {"entry": "over"},
+        }
+    }
+    over = threading.Event()
+    world.engine.register_process("over", process([], [])(lambda ctx: over.set()))
+    world.manager.load_workflow(machine)
+
+    def body(domain: Any) -> None:
+        domain.sig_level = 1
+        domain.sig_mode = "hot"
+        domain.cmd_stop = True
+
+    world.run(body)
+    thread = threading.Thread(target=world.manager.run_workflow)
+    thread.start()
+    assert over.wait(LONG)
+    world.manager.stop()
+    thread.join(LONG)
+    assert [move.event for move in world.manager.fsm.history] == ["sig_level", "cmd_stop"]
+    assert "sig_mode could not be decided" in caplog.text
+    caplog.clear()
 
 
 def test_signals_from_many_threads(world: World) -> None:
