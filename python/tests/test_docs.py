@@ -7,9 +7,11 @@ block is a session and checked line by line.
 
 import contextlib
 import doctest
-import importlib
+import importlib.util
 import io
+import os
 import re
+import subprocess
 import sys
 import tomllib
 from dataclasses import dataclass
@@ -27,7 +29,8 @@ MODULES = sorted(
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
     for path in PACKAGE.rglob("*.py")
 )
-# What a page shows and only make build brings; without it the page is skipped.
+# What a page shows and only make build brings; without it the page is skipped. Such a page runs in
+# a Python of its own: a thousand modules more would slow down every later collection of garbage.
 NEEDS = {
     "migrating-burr": ("burr",),
     "migrating-langgraph": ("langgraph",),
@@ -77,7 +80,7 @@ def run_page(path: Path, namespace: dict[str, object]) -> int:
                     PLACE.sub(r"\1FILE:LINE", text.rstrip())
                     for text in (after.text, printed.getvalue())
                 )
-                assert promised == got
+                assert promised == got, f"{path}:{block.line}: the block below prints\n{got}"
         else:
             continue
         count += 1
@@ -92,6 +95,16 @@ def run_session(path: Path, block: Block, namespace: dict[str, object]) -> None:
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
     result = runner.run(session, out=report.write, clear_globs=False)
     assert result.failed == 0, report.getvalue()
+
+
+def run_apart(path: Path, folder: Path) -> None:
+    """Execute the examples of a page in a Python of its own, in that folder."""
+    command = [sys.executable, "-W", "error", __file__, path]
+    quiet = os.environ | {"LANGSMITH_TRACING": "false"}  # LangGraph sends nothing from here
+    done = subprocess.run(
+        command, cwd=folder, env=quiet, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("name", ["theus._kernel", *MODULES])
@@ -112,9 +125,12 @@ def test_pages(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Every python and pycon block of a page runs, in a folder of its own."""
-    monkeypatch.setenv("LANGSMITH_TRACING", "false")  # LangGraph sends nothing from here
     for package in NEEDS.get(page.stem, ()):
-        pytest.importorskip(package, reason=f"{package} is missing; make build brings it")
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed; make build brings it")
+    if page.stem in NEEDS:
+        run_apart(page, tmp_path)
+        return
     module = ModuleType(f"page_{page.stem}")
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.chdir(tmp_path)
@@ -147,3 +163,10 @@ def test_a_wrong_page_fails(tmp_path: Path) -> None:
         page.write_text(wrong)
         with pytest.raises(AssertionError):
             run_page(page, {})
+        with pytest.raises(AssertionError, match="AssertionError"):
+            run_apart(page, tmp_path)
+
+
+if __name__ == "__main__":
+    module = sys.modules["page"] = ModuleType("page")
+    run_page(Path(sys.argv[1]), vars(module))
