@@ -32,6 +32,7 @@ MODULES = sorted(
 # What a page shows and only make build brings; without it the page is skipped. Such a page runs in
 # a Python of its own: a thousand modules more would slow down every later collection of garbage.
 NEEDS = {
+    "comparison": ("burr", "langgraph", "pydantic_graph", "pyrsistent", "transitions"),
     "migrating-burr": ("burr",),
     "migrating-langgraph": ("langgraph",),
     "migrating-transitions": ("transitions",),
@@ -152,6 +153,21 @@ def test_what_pages_need_is_brought() -> None:
     brought = project["optional-dependencies"]["dev"]
     for peer in ("apache-burr", "langgraph", "pydantic-graph", "pyrsistent", "transitions"):
         assert f"{peer}=={pins[peer]}" in brought
+
+
+def test_the_comparison_shows_what_was_measured() -> None:
+    """Law: what a step costs stands on two pages, and is the same on both."""
+
+    def rows(page: str, head: str) -> dict[str, list[str]]:
+        text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+        table = text.partition(f"\n{head}")[2].partition("\n\n")[0].splitlines()[2:]
+        return {name: rest for name, *rest in (re.split(r" *\| *", line)[1:-1] for line in table)}
+
+    measured = rows("performance.md", "| | 1e1 keys | 1e3 keys | 1e5 keys |")
+    shown = rows("comparison.md", "| | 1e1 keys | 1e5 keys |")
+    assert len(shown) > 8
+    for name, cells in shown.items():
+        assert [measured[name][0], measured[name][2]] == cells[:2], name
 
 
 def test_a_wrong_page_fails(tmp_path: Path) -> None:
