@@ -108,10 +108,10 @@ def test_html_and_text_tell_the_same(engine: TheusEngine[Any]) -> None:
 
 def test_an_engine_shows_its_processes_and_its_context(engine: TheusEngine[Any]) -> None:
     """Law: one line in a terminal; in a notebook the contracts and the tree."""
-    assert repr(engine) == "<TheusEngine, strict, 1 processes, version 0>"
+    assert repr(engine) == "<TheusEngine, strict, 1 process, version 0>"
     shown = words(engine._repr_html_())
     assert shown[:5] == [
-        "TheusEngine, strict, 1 processes, version 0",
+        "TheusEngine, strict, 1 process, version 0",
         "process",
         "inputs",
         "outputs",

@@ -97,7 +97,8 @@ class AuditLog:
             for event in self.query(most=_SHOWN)
         ]
         head = ("#", "time", "level", "outcome", "process", "path", "value", "rule")
-        title = f"audit log, {self.total} events" + (f", {self.lost} lost" if self.lost else "")
+        events = "1 event" if self.total == 1 else f"{self.total} events"
+        title = f"audit log, {events}" + (f", {self.lost} lost" if self.lost else "")
         below = f"the newest {_SHOWN} of {len(self)}" if len(self) > _SHOWN else ""
         return Grid(head, rows, title, {"level": "mark", "value": "old"}, "no event", below)
 

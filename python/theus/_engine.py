@@ -569,7 +569,8 @@ class TheusEngine(_kernel.Engine[Root]):
     def __repr__(self) -> str:
         mode = "strict" if self.strict_mode else "training"
         count = len(self._contracts) if hasattr(self, "_contracts") else 0
-        return f"<TheusEngine, {mode}, {count} processes, version {self.version}>"
+        processes = "1 process" if count == 1 else f"{count} processes"
+        return f"<TheusEngine, {mode}, {processes}, version {self.version}>"
 
     def _repr_html_(self) -> str:
         from theus._matrix import contracts_grid  # noqa: PLC0415

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from theus.errors import ScanError, TheusError
+from theus.errors import ScanError, TheusError, _spelled
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -111,7 +111,7 @@ def _of_theus(error: TheusError) -> Iterator[str]:
         "did you mean": error.nearest,
         "cause": cause and f"{type(cause).__name__}: {_first_line(cause)}",
         "fix": error.hint or _CURES.get(error.code, _CURES["THEUS-E000"]),
-        "at": error.where or _place(cause) or _place(error),
+        "at": _spelled(error.where) or _place(cause) or _place(error),
         "page": f"docs/errors/{error.code}.md",
     }
     yield from (_part(label, text) for label, text in parts.items() if text)
@@ -169,7 +169,7 @@ def _place(error: BaseException | None) -> str:
         module = str(frame.f_globals.get("__name__"))
         if module != "theus" and not module.startswith("theus."):
             code = frame.f_code
-            place = f"{code.co_filename}:{traceback.tb_lineno}, in {code.co_name}"
+            place = _spelled(f"{code.co_filename}:{traceback.tb_lineno}") + f", in {code.co_name}"
         traceback = traceback.tb_next
     return place
 

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 
-# It names every colour with its own transparency, so that it fits a light and a dark notebook.
+# It names every colour with its own transparency, so that it fits a light and a dark notebook. The
+# class is said twice, since what Jupyter says about the cells of tables is rather specific as well.
+_OURS = "table.theus-grid.theus-grid"
 STYLE = (
     "<style>.theus-grid{border-collapse:collapse;font-size:13px;margin:4px 0}"
-    ".theus-grid th,.theus-grid td{text-align:left;vertical-align:top;padding:2px 10px;"
+    f"{_OURS} th,{_OURS} td{{text-align:left;vertical-align:top;padding:2px 10px;"
     "border:0;border-bottom:1px solid #8883}"
-    ".theus-grid thead th{font-weight:600;border-bottom:1px solid #8888}"
-    ".theus-grid td{font-family:ui-monospace,monospace;white-space:pre-wrap;word-break:break-word}"
+    f"{_OURS} thead th{{font-weight:600;border-bottom:1px solid #8888}}"
+    f"{_OURS} td{{font-family:ui-monospace,monospace;white-space:pre-wrap;word-break:break-word}}"
     ".theus-grid caption{caption-side:top;text-align:left;font-weight:600;padding:2px 10px}"
     ".theus-grid .theus-old{color:#d64550}.theus-grid .theus-new{color:#2e9e56}"
     ".theus-grid .theus-mark{color:#bf7f10;font-weight:600}.theus-grid .theus-dim{opacity:.55}"

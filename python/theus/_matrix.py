@@ -11,12 +11,13 @@ from theus._grid import Grid
 if TYPE_CHECKING:
     from theus._process import ProcessContract
 
+_OURS = "table.theus-matrix.theus-matrix"  # more specific than what Jupyter says about tables
 _STYLE = (
     "<style>.theus-matrix{border-collapse:collapse;font-size:13px}"
-    ".theus-matrix th,.theus-matrix td{border:1px solid #8884;padding:3px 8px;text-align:center}"
-    ".theus-matrix thead th{text-align:left;vertical-align:bottom;font-weight:600}"
-    ".theus-matrix tbody th{text-align:left;font-weight:600}"
-    ".theus-matrix td.theus-r{background:#4a90d933}.theus-matrix td.theus-w{background:#e0873655}"
+    f"{_OURS} th,{_OURS} td{{border:1px solid #8884;padding:3px 8px;text-align:center}}"
+    f"{_OURS} thead th{{text-align:left;vertical-align:bottom;font-weight:600}}"
+    f"{_OURS} tbody th{{text-align:left;font-weight:600}}"
+    f"{_OURS} td.theus-r{{background:#4a90d933}}{_OURS} td.theus-w{{background:#e0873655}}"
     ".theus-matrix caption{caption-side:bottom;text-align:left;padding:4px 0;opacity:.75}</style>"
 )
 _SAID = {"r": "reads", "w": "reads and writes", "": ""}

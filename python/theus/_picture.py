@@ -218,6 +218,10 @@ def _table(graph: Graph) -> str:
         style = f' style="background:{MARK};color:#000"' if node.current else ""
         first, *rest = node.lines or [node.shape]
         more = "<br/>".join(html.escape(line) for line in rest)
-        rows.append(f"<tr{style}><th>{html.escape(first)}</th><td>{more}</td><td>{ways}</td></tr>")
+        cells = f"<th{_CELL}>{html.escape(first)}</th><td{_CELL}>{more}</td><td{_CELL}>{ways}</td>"
+        rows.append(f"<tr{style}>{cells}</tr>")
     title = html.escape(graph.title)
     return f"<table><caption>{title}</caption>{''.join(rows)}</table>"
+
+
+_CELL = ' style="text-align:left;vertical-align:top"'  # not as Jupyter has it

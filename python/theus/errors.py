@@ -47,6 +47,7 @@ Illegal Read: 'domain_ctx.b' [THEUS-A001]
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -61,6 +62,15 @@ def _titled(text: str, code: str) -> str:
     return f"{first} [{code}]{newline}{rest}"
 
 
+def _spelled(where: str) -> str:
+    """``FILE:LINE`` as a person knows it: cells of a notebook lie in files with odd names."""
+    notebook = sys.modules.get("IPython")
+    shell = notebook.get_ipython() if notebook is not None else None
+    file, _, line = where.rpartition(":")
+    cell = shell.compile.format_code_name(file) if shell is not None else None
+    return f"{cell[0]} {cell[1]}, line {line}" if cell else where
+
+
 class TheusError(Exception):
     """Base of what Theus raises.
 
@@ -72,7 +82,8 @@ class TheusError(Exception):
         allowed: the paths for which the same would have been allowed.
         nearest: the declared path or registered name that was probably meant, or ``""``.
         hint: the one-line fix, or ``""``.
-        where: ``"FILE:LINE"`` of the access that was denied, or ``""``.
+        where: ``"FILE:LINE"`` of the access that was denied, or ``""``; the text says which cell
+            of a notebook that is.
         contract: what the process declares, its errors by name, or None.
 
     The text is ``args[0]`` with the code after its first line, and ``where`` as its last one.
@@ -105,7 +116,7 @@ class TheusError(Exception):
     def __str__(self) -> str:
         # Not that of KeyError, which prints the repr of its argument: a key, and not a sentence.
         text = _titled(Exception.__str__(self), self.code)
-        return f"{text}\n  at:            {self.where}" if self.where else text
+        return f"{text}\n  at:            {_spelled(self.where)}" if self.where else text
 
 
 class ContractViolationError(TheusError):
