@@ -36,6 +36,7 @@ NEEDS = {
     "migrating-burr": ("burr",),
     "migrating-langgraph": ("langgraph",),
     "migrating-transitions": ("transitions",),
+    "training": ("gymnasium",),
 }
 # Where an access was refused depends on the machine and on the line of a page.
 PLACE = re.compile(r"^(  at: +)\S.*:\d+$", re.MULTILINE)
