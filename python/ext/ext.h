@@ -327,7 +327,6 @@ theus_outcome driver_outcome(engine *e, process *p); // how a process ended whos
 // What becomes of a run (publish.c).
 int publish(scope *s, theus_action *next, journal **before);
 void preserve(engine *e, const core *c); // readers keep what a commit is about to change (preserve.c)
-void publish_file(engine *e, uint64_t version, PyObject *name, PyObject *writes);
 void publish_announce(engine *e);
 PyObject *publish_error(engine *e, PyObject *name, uint32_t how, PyObject *steals); // new
 

@@ -9,6 +9,16 @@
 
 // ---- the commit -----------------------------------------------------------------------------------
 
+// Puts a commit where listeners will be told of it.
+static void file(engine *e, uint64_t version, PyObject *name, PyObject *writes) {
+  if (PyList_GET_SIZE(writes) == 0) // only signals are listened for, and it has none
+    return;
+  PyObject *commit = commit_new(e->st, version, name, writes);
+  if (commit == NULL || PyList_Append(e->commits, commit) < 0)
+    PyErr_WriteUnraisable((PyObject *)e);
+  Py_XDECREF(commit);
+}
+
 // Carries out COMMIT or APPLY. 0, or -1 with the error that stopped it and everything undone.
 // *before is released by the caller, once the scope is no longer in charge.
 int publish(scope *s, theus_action *next, journal **before) {
@@ -25,8 +35,11 @@ int publish(scope *s, theus_action *next, journal **before) {
     status = e->api->tx_applied(s->handle, !failed, next, &err);
   else if (failed)
     status = e->api->tx_retract(e->handle, version, &err);
-  if (error == NULL && status == THEUS_OK)
+  if (error == NULL && status == THEUS_OK) {
     e->version = version;
+    if (s->core->writes != NULL) // before the next commit, whatever a collection runs in here
+      file(e, version, s->name, s->core->writes);
+  }
   e->clock = e->version;
   turn_wake(e);
   if (error != NULL) {
@@ -55,15 +68,6 @@ static void tell_listeners(engine *e, PyObject *commit) {
   if (listeners == NULL)
     PyErr_WriteUnraisable((PyObject *)e);
   Py_XDECREF(listeners);
-}
-
-void publish_file(engine *e, uint64_t version, PyObject *name, PyObject *writes) {
-  if (PyList_GET_SIZE(writes) == 0) // only signals are listened for, and it has none
-    return;
-  PyObject *commit = commit_new(e->st, version, name, writes);
-  if (commit == NULL || PyList_Append(e->commits, commit) < 0)
-    PyErr_WriteUnraisable((PyObject *)e);
-  Py_XDECREF(commit);
 }
 
 // Whoever comes first tells of all: a commit made by a listener, or by another thread meanwhile, is

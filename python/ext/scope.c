@@ -547,8 +547,6 @@ static PyObject *finish(scope *s, PyObject *result, theus_outcome outcome) {
     drop(s);
   } else if (next.kind == THEUS_COMMIT || next.kind == THEUS_APPLY) {
     failed = publish(s, &next, &before) < 0;
-    if (!failed && c->writes != NULL)
-      publish_file(e, e->version, name, c->writes);
   } else if (next.kind == THEUS_KEEP) {
     failed = schema_keep(s) < 0 || core_keep(c) < 0;
     if (failed)

@@ -34,6 +34,11 @@ class System(BaseSystemContext):
     domain_ctx: Bank = field(default_factory=Bank)
 
 
+def pytest_sessionfinish() -> None:
+    """Give back to the collector what world() froze: plugins ask it who refers to what."""
+    gc.unfreeze()
+
+
 @pytest.fixture(autouse=True)
 def world(request: pytest.FixtureRequest) -> Iterator[None]:
     """Law: after a test the kernel has no more open handles than before it.

@@ -1,5 +1,6 @@
 """Threads: one engine takes its transactions one after the other, and nobody sees half of one."""
 
+import gc
 import random
 import signal
 import subprocess
@@ -103,6 +104,39 @@ def test_read_modify_write_is_exact() -> None:
 
     assert together([work] * 8) == []
     assert world.domain.n == world.engine.version == 2000
+
+
+def test_listeners_hear_the_versions_in_their_order() -> None:
+    """Also where a collection between a commit and its telling lets another thread commit."""
+    world = World(counts=dict.fromkeys(range(4), 0))
+
+    @process([], ["domain.counts"])
+    def add(ctx: Any, which: int) -> None:
+        ctx.domain.counts[which] += 1
+
+    world.engine.register_process("add", add)
+    heard: list[int] = []
+    world.engine.on_commit(lambda commit: heard.append(commit.version))
+
+    def work(which: int) -> None:
+        for _ in range(500):
+            world.engine.run_process("add", which=which)
+
+    before = gc.get_threshold()
+    rng = random.Random(7)
+
+    def pause(*_: object) -> None:
+        if rng.random() < 0.1:
+            time.sleep(1e-3)  # longer than a commit of another thread takes
+
+    gc.callbacks.append(pause)
+    gc.set_threshold(1)
+    try:
+        assert together([lambda n=n: work(n) for n in range(4)]) == []
+    finally:
+        gc.set_threshold(*before)
+        gc.callbacks.pop()
+    assert heard == list(range(1, 2001))
 
 
 def test_write_skew() -> None:
