@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SMALL = sorted((ROOT / "examples").glob("[0-9]*.py"))
 OUTPUT = {"# Output:", "// Output:"}
-NEEDS = {"06_service": ("fastapi", "httpx", "uvicorn")}
+NEEDS = {"06_service": ("fastapi", "httpx", "uvicorn"), "07_live": ("rich",)}
 
 
 def run(*command: object) -> "subprocess.CompletedProcess[str]":
