@@ -147,7 +147,7 @@ PyObject *driver_execute(engine *e, process *p, PyObject *const *kwargs, PyObjec
   uint64_t judged = 0;
   for (unsigned lost = 0; given == n; lost++) {
     result = attempt(e, p, (start){.lost = lost, .judged = judged}, &judged, stack, kwnames);
-    if (result != NULL || PyErr_Occurred() || turn_back_off(e, lost) < 0)
+    if (result != NULL || PyErr_Occurred() || turn_back_off(lost) < 0)
       break;
   }
   audit_over(e, judged);

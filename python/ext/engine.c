@@ -442,7 +442,7 @@ static PyObject *edit_enter(PyObject *op, PyObject *unused) {
     return NULL;
   }
   // In an event loop a block may be left alone at an await: it belongs to the task then.
-  scope *s = scope_begin(e, NULL, (start){.task = turn_in_loop(e->st)});
+  scope *s = scope_begin(e, NULL, (start){.task = turn_in_loop()});
   PyObject *ctx = s == NULL ? NULL : scope_context(s);
   if (ctx == NULL) {
     if (s != NULL)

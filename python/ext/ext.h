@@ -137,6 +137,8 @@ struct state {
 };
 
 extern struct PyModuleDef kernel_module;
+// New: what a name stands for in a module, if the program has imported that; NULL without an exception.
+PyObject *module_imported(const char *module, const char *name);
 state *state_of(PyTypeObject *type); // of one of our own types or a subclass; never fails
 
 // ---- the library (loader.c) -----------------------------------------------------------------
@@ -340,8 +342,8 @@ typedef struct {
 // with an exception: a signal's, or that it took too long.
 int turn_wait(engine *e, patience *so_far, PyObject *name);
 void turn_wake(engine *e);
-int turn_back_off(engine *e, unsigned lost); // before a run that lost runs again; 0, -1
-bool turn_in_loop(state *st); // an event loop runs in this thread: whoever waits here stops it
+int turn_back_off(unsigned lost); // before a run that lost runs again; 0, -1
+bool turn_in_loop(void);      // an event loop runs in this thread: whoever waits here stops it
 
 // ---- audit (audit.c, fetch.c) -------------------------------------------------------------------
 

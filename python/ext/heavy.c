@@ -118,22 +118,9 @@ PyObject *heavy_export(state *st, PyObject *value) {
   return (PyObject *)e;
 }
 
-// New: what a class is called in a module, if that is imported; NULL without an exception if not.
-static PyObject *imported(const char *module, const char *name) {
-  PyObject *found = PyDict_GetItemString(PyImport_GetModuleDict(), module); // borrowed
-  if (found == NULL)
-    return NULL;
-  Py_INCREF(found);
-  PyObject *class = PyObject_GetAttrString(found, name);
-  Py_DECREF(found);
-  if (class == NULL)
-    PyErr_Clear(); // half-imported: nothing can be an instance yet
-  return class;
-}
-
 // Whether value is an instance of a class of a module. 1, 0, -1.
 static int is_a(PyObject *value, const char *module, const char *name) {
-  PyObject *class = imported(module, name);
+  PyObject *class = module_imported(module, name);
   int yes = class == NULL ? 0 : PyType_Check(class) && PyObject_TypeCheck(value, (PyTypeObject *)class);
   Py_XDECREF(class);
   return yes;
@@ -141,7 +128,7 @@ static int is_a(PyObject *value, const char *module, const char *name) {
 
 // New: memory that has no type of its own, as an array if numpy is there, else as a memoryview.
 static PyObject *show(PyObject *source) {
-  PyObject *asarray = imported("numpy", "asarray");
+  PyObject *asarray = module_imported("numpy", "asarray");
   PyObject *shown = asarray == NULL ? PyMemoryView_FromObject(source)
                                     : PyObject_CallOneArg(asarray, source);
   Py_XDECREF(asarray);
@@ -150,7 +137,7 @@ static PyObject *show(PyObject *source) {
 
 // New: value over the same memory, read-only; value itself where it has none that can be seen.
 PyObject *heavy_read_only(state *st, PyObject *value) {
-  PyObject *array = imported("numpy", "ndarray");
+  PyObject *array = module_imported("numpy", "ndarray");
   bool is_array = array != NULL && PyType_Check(array) &&
                   PyObject_TypeCheck(value, (PyTypeObject *)array);
   Py_XDECREF(array);

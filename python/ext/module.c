@@ -153,6 +153,18 @@ static int intern_names(state *st) {
   return 0;
 }
 
+PyObject *module_imported(const char *module, const char *name) {
+  PyObject *found = PyDict_GetItemString(PyImport_GetModuleDict(), module); // borrowed
+  if (found == NULL)
+    return NULL;
+  Py_INCREF(found);
+  PyObject *value = PyObject_GetAttrString(found, name);
+  Py_DECREF(found);
+  if (value == NULL)
+    PyErr_Clear(); // half-imported: nothing of it is in use yet
+  return value;
+}
+
 static int import_views(state *st) {
   PyObject *views = PyImport_ImportModule("theus._mapping");
   if (views == NULL)

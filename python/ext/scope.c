@@ -235,7 +235,7 @@ static int wait_and_admit(engine *e, process *p, PyObject *name, start how, admi
     int admitted = admit(e, p, name, &asked, a);
     if (admitted != 0)
       return admitted < 0 ? -1 : 0;
-    if (asked.hasty || !(asked.hasty = turn_in_loop(e->st)))
+    if (asked.hasty || !(asked.hasty = turn_in_loop()))
       if (turn_wait(e, &waited, name) < 0)
         return -1;
   }
@@ -446,7 +446,7 @@ static int tell_in_turn(scope *s, theus_outcome outcome, theus_action *next, the
       *status = tell(s, outcome, hasty, next, err);
     if (free && (*status != THEUS_OK || next->kind != THEUS_WAIT))
       return 0;
-    if (e->clock != APPLYING && !hasty && (hasty = turn_in_loop(e->st)))
+    if (e->clock != APPLYING && !hasty && (hasty = turn_in_loop()))
       continue;
     if (turn_wait(e, &waited, s->name) < 0)
       return -1;

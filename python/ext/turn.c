@@ -71,7 +71,7 @@ void turn_wake(engine *e) {
 
 // Losers that come back at once, or all together, lose again: each waits a random part of a time
 // that doubles.
-int turn_back_off(engine *e, unsigned lost) {
+int turn_back_off(unsigned lost) {
   static uint64_t state; // xorshift64 of Marsaglia; the GIL guards it
   if (state == 0)
     state = (uint64_t)(seconds() * 1e9) | 1;
@@ -79,7 +79,7 @@ int turn_back_off(engine *e, unsigned lost) {
   state ^= state >> 7;
   state ^= state << 17;
   long most = lost < 8 ? (long)BACK_OFF_US << lost : BACK_OFF_MOST_US;
-  if (turn_in_loop(e->st))
+  if (turn_in_loop())
     return PyErr_CheckSignals();
   struct timespec pause = {0, (long)(state % (uint64_t)(most * 1000))};
   Py_BEGIN_ALLOW_THREADS
@@ -88,17 +88,22 @@ int turn_back_off(engine *e, unsigned lost) {
   return PyErr_CheckSignals();
 }
 
-// Asked only where a thread would have to wait: Python knows its loops.
-bool turn_in_loop(state *st) {
-  (void)st;
+// Asked where a thread would have to wait. No Python code runs: asyncio tells its loop by a function
+// in C, trio its name by an attribute of a thread-local (what sniffio, its own package, looks at).
+// A loop that the program has not imported does not run.
+bool turn_in_loop(void) {
   PyObject *error = PyErr_Occurred() ? errors_take() : NULL;
-  PyObject *module = PyImport_ImportModule("theus._tasks");
-  PyObject *answer = module == NULL ? NULL : PyObject_CallMethod(module, "in_event_loop", NULL);
-  bool yes = answer == Py_True;
-  if (answer == NULL)
-    PyErr_Clear(); // a half-torn interpreter has no loops
-  Py_XDECREF(answer);
-  Py_XDECREF(module);
+  PyObject *running = module_imported("_asyncio", "_get_running_loop");
+  PyObject *loop = running == NULL ? NULL : PyObject_CallNoArgs(running);
+  PyObject *library = module_imported("sniffio", "thread_local");
+  PyObject *name = library == NULL ? NULL : PyObject_GetAttrString(library, "name");
+  bool yes = (loop != NULL && loop != Py_None) ||
+             (name != NULL && PyUnicode_Check(name) && PyUnicode_CompareWithASCIIString(name, "trio") == 0);
+  PyErr_Clear(); // older than the attribute: then trio is as well
+  Py_XDECREF(name);
+  Py_XDECREF(library);
+  Py_XDECREF(loop);
+  Py_XDECREF(running);
   if (error != NULL)
     errors_put(error);
   return yes;

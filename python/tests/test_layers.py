@@ -55,6 +55,26 @@ def test_import_leaves_alone_what_only_some_programs_use() -> None:
     assert set() == loaded & (dear | {f"theus.{name}" for name in ours})
 
 
+def test_processes_and_edits_import_nothing() -> None:
+    """Law: an import that an exception cuts short, from a signal or another thread, may leave the
+    interpreter's lock of that module shut for ever. So nothing is imported while work is going on;
+    whether an event loop runs here is asked without importing one."""
+    script = """
+import sys, theus
+@theus.process([], ["domain"])
+def write(ctx): ctx.domain.n = 1
+engine = theus.TheusEngine(theus.BaseSystemContext(None, theus.BaseDomainContext()))
+engine.register_process("write", write)
+engine.run_process("write")
+before = set(sys.modules)
+engine.run_process("write")
+with engine.edit() as ctx:
+    ctx.domain_ctx.n = 2
+print("imported", sorted(set(sys.modules) - before))
+"""
+    assert run(script)["imported"] == "[]"
+
+
 @pytest.mark.skipif(not os.path.exists("/proc/self/maps"), reason="reads /proc, as on Linux")
 def test_the_first_engine_starts_the_kernel_and_import_does_not() -> None:
     """Law: importing theus starts no Go runtime, so a process may still fork; an engine does."""

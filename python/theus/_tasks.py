@@ -15,14 +15,6 @@ _PAUSE = 50e-6  # seconds, the longest pause after losing once; it doubles each 
 _LONGEST = 10e-3
 
 
-def in_event_loop() -> bool:
-    """Whether this thread runs an event loop: who waits here keeps every task of it waiting.
-
-    Asked by the extension where a thread would have to wait for another transaction.
-    """
-    return asyncio._get_running_loop() is not None or in_trio()
-
-
 def in_trio() -> bool:
     """Whether this thread runs trio."""
     trio = sys.modules.get("trio")
