@@ -129,8 +129,11 @@ static int add_type(PyObject *module, PyTypeObject **slot, PyType_Spec *spec, bo
   return *slot == NULL || (exported && PyModule_AddType(module, *slot) < 0) ? -1 : 0;
 }
 
+// Nothing ever frees these types: to free an instance CPython asks its type how long it is, and at the
+// end of the interpreter the collector may have emptied the type before a commit that somebody kept.
 static int add_struct(PyObject *module, PyTypeObject **slot, PyStructSequence_Desc *desc) {
   *slot = PyStructSequence_NewType(desc);
+  Py_XINCREF(*slot);
   return *slot == NULL || PyModule_AddType(module, *slot) < 0 ? -1 : 0;
 }
 

@@ -365,6 +365,38 @@ def test_without_the_gil() -> None:
         assert last.startswith("ImportError: theus needs the GIL" if code else ""), last
 
 
+KEPT = """
+from dataclasses import dataclass
+from theus import BaseDomainContext, BaseSystemContext, TheusEngine, process
+from theus.testing import every_commit_point, record_commits
+
+@dataclass
+class Account(BaseDomainContext):
+    balance: int = 100
+    paid: int = 0
+
+@process(inputs=[], outputs=["domain.balance", "domain.paid"])
+def pay(ctx, amount):
+    ctx.domain.balance -= amount
+    ctx.domain.paid += 1
+
+engine = TheusEngine(BaseSystemContext(None, Account()))
+engine.register_process("pay", pay)
+for fault in every_commit_point(engine):
+    with fault:
+        engine.run_process("pay", amount=10)
+with record_commits(engine) as commits:
+    engine.run_process("pay", amount=5)
+"""
+
+
+def test_commits_that_are_kept() -> None:
+    """Commits that live until the interpreter ends are freed in silence, whatever goes first."""
+    command = [sys.executable, "-c", KEPT]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
 def test_in_a_sub_interpreter() -> None:
     """M14: a sub-interpreter, isolated or not, is refused in one sentence; the main one goes on."""
     text = """
