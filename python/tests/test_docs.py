@@ -24,6 +24,7 @@ import theus
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+TESTED = [page for page in PAGES if "\ndef test_" in page.read_text(encoding="utf-8")]
 PACKAGE = Path(theus.__path__[0])
 MODULES = sorted(
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
@@ -169,6 +170,20 @@ def test_the_comparison_shows_what_was_measured() -> None:
     assert len(shown) > 8
     for name, cells in shown.items():
         assert [measured[name][0], measured[name][2]] == cells[:2], name
+
+
+@pytest.mark.parametrize("page", TESTED, ids=lambda page: page.stem)
+def test_tests_of_pages(page: Path, tmp_path: Path) -> None:
+    """The tests that a page shows pass for a reader who copies all of it into one file."""
+    for package in NEEDS.get(page.stem, ()):
+        pytest.importorskip(package, reason="only make build brings it")
+    text = page.read_text(encoding="utf-8")
+    python = [block.text for block in blocks_of(text) if block.language == "python"]
+    copied = tmp_path / "test_copied.py"
+    copied.write_text("\n".join(python), encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", copied.name]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
 
 
 def test_a_wrong_page_fails(tmp_path: Path) -> None:
