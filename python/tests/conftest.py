@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import hypothesis  # noqa: F401  before anything is frozen: it looks for referrers, and finds none then
 import pytest
 
 from theus import BaseDomainContext, BaseGlobalContext, BaseSystemContext, TheusEngine, _kernel

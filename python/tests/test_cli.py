@@ -69,6 +69,12 @@ def test_without_its_libraries_one_line(missing: str, tmp_path: Path) -> None:
     assert error == f"theus: the command line needs {missing}: pip install 'theus[cli]'\n"
 
 
+def test_the_version_needs_no_library(tmp_path: Path) -> None:
+    """Which theus it is can be asked where only theus is installed."""
+    code = "import sys; sys.modules['click'] = None; from theus.cli import main; main()"
+    assert said(python("-c", code, "--version", cwd=tmp_path)) == f"{build_info()}\n"
+
+
 def test_a_wrong_word(tmp_path: Path) -> None:
     """A command, an option or a choice that does not exist is status 2, with the nearest one."""
     assert "check" in refused(theus("chek", cwd=tmp_path), 2)

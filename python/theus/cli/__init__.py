@@ -6,6 +6,7 @@ a program is its source: nothing is imported but by the commands that run it.
 
 import sys
 
+from theus._build import build_info
 from theus.cli._scaffold import init_project
 from theus.cli._specs import gen_spec, inspect_process
 
@@ -23,5 +24,7 @@ def main() -> None:
         missing = str(error.name).partition(".")[0]
         if missing not in ("click", "rich"):
             raise
+        if sys.argv[1:] == ["--version"]:
+            sys.exit(print(build_info()))
         sys.exit(f"theus: the command line needs {missing}: pip install 'theus[cli]'")
     program(prog_name="theus")

@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,10 @@ def init(name: str, template: str) -> None:
     if not written:
         click.echo("everything is there already")
         return
-    steps = ([] if here else [f"cd {name}"]) + ["python main.py", "python -m pytest", "theus check"]
+    steps = [] if here else [f"cd {name}"]
+    missing = [each for each in _scaffold.NEEDS[template] if find_spec(each) is None]
+    steps += [f"pip install {' '.join(missing)}"] if missing else []
+    steps += ["python main.py", "python -m pytest", "theus check"]
     click.echo(f"next: {', '.join(steps)}")
 
 

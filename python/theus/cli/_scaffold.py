@@ -13,6 +13,8 @@ TEMPLATES = {
     "minimal": "one context, one file of processes, and their tests",
     "training": "a training loop on heavy memory, with an audit",
 }
+# What a project of a template imports, beside theus.
+NEEDS = {"agent": ("pydantic", "pytest"), "minimal": ("pytest",), "training": ("pytest",)}
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]*")
 
 
