@@ -67,6 +67,11 @@ func TestDeny(t *testing.T) {
 			`  it may read:   domain_ctx.user, domain_ctx.rates.*.buy, domain_ctx.items, domain_ctx.balance, domain_ctx.accounts.alice`,
 			`  did you mean:  domain_ctx.rates["EUR"].buy`,
 			`  fix:           read domain_ctx.rates["EUR"].buy, or add 'domain_ctx.rates["EUR"].buyy' to the inputs of @process`)},
+		{"a layer, by its short name", guard.Read, path.Path{attr("domian")}, "", fault.Read, lines(
+			`Illegal Read: 'domian' by process 'debit'`,
+			`  it may read:   domain_ctx.user, domain_ctx.rates.*.buy, domain_ctx.items, domain_ctx.balance, domain_ctx.accounts.alice`,
+			`  did you mean:  domain_ctx`,
+			`  fix:           read domain_ctx, or add "domian" to the inputs of @process`)},
 		{"iterate", guard.Iterate, domain(), "", fault.Read, lines(
 			`Illegal Read: 'domain_ctx' by process 'debit': it may only be walked through, to what is declared below it`,
 			`  it may read:   domain_ctx.user, domain_ctx.rates.*.buy, domain_ctx.items, domain_ctx.balance, domain_ctx.accounts.alice`,

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/theus-project/theus/core/internal/spell"
 	"github.com/theus-project/theus/core/path"
@@ -46,7 +47,11 @@ func slips(entry, p path.Path) (total int, ok bool) {
 		if s.Name == "" || p[i].Name == "" {
 			return 0, false
 		}
-		edits, near := spell.Near(p[i].Name, s.Name)
+		name := s.Name
+		if i == 0 { // a layer, which people call by its short name
+			name = strings.TrimSuffix(name, "_ctx")
+		}
+		edits, near := spell.Near(p[i].Name, name)
 		if !near {
 			return 0, false
 		}

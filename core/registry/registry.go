@@ -47,10 +47,11 @@ func (r *Registry) Find(name string) (ID, error) {
 	}
 	e := &fault.Error{Kind: fault.NotFound, Process: name, Op: "find", Detail: "no process has this name"}
 	e.Text = fmt.Sprintf("Process '%s' not found", name)
+	e.Hint = "register it first"
 	if e.Nearest = spell.Nearest(name, r.Names()); e.Nearest != "" {
 		e.Hint = fmt.Sprintf("did you mean '%s'?", e.Nearest)
-		e.Text += "; " + e.Hint
 	}
+	e.Text += "; " + e.Hint
 	return 0, e
 }
 

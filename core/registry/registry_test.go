@@ -31,7 +31,7 @@ func TestNewestWins(t *testing.T) {
 func TestNotFound(t *testing.T) {
 	r := registry.New()
 	_, err := r.Find("debit")
-	require.EqualError(t, err, "Process 'debit' not found")
+	require.EqualError(t, err, "Process 'debit' not found; register it first")
 
 	r.Add(contract.Everything("credit"))
 	r.Add(contract.Everything("debit"))

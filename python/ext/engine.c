@@ -232,7 +232,9 @@ static process *find(engine *e, PyObject *name) {
   if (p != NULL || PyErr_Occurred() || engine_usable(e) < 0)
     return (process *)p;
   if (!PyUnicode_Check(name)) {
-    PyErr_Format(PyExc_TypeError, "the name of a process is a str, not %s", Py_TYPE(name)->tp_name);
+    PyErr_Format(PyExc_TypeError,
+                 "the name of a process is a str, not %s: execute_process('name', argument=value)",
+                 Py_TYPE(name)->tp_name);
     return NULL;
   }
   Py_ssize_t length;

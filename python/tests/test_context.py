@@ -66,9 +66,11 @@ def test_a_root_without_layers_is_refused(strict_mode: bool) -> None:
     with pytest.raises(TypeError) as caught:
         TheusEngine(SimpleNamespace(global_ctx=None), strict_mode=strict_mode)
     assert "this SimpleNamespace has no domain_ctx" in str(caught.value)
-    assert "fix:  derive SimpleNamespace from theus.BaseSystemContext" in str(caught.value)
+    assert "fix:  wrap it: TheusEngine(BaseSystemContext(" in str(caught.value)
     with pytest.raises(TypeError, match="no global_ctx and no domain_ctx"):
         TheusEngine(object(), strict_mode=strict_mode)
+    with pytest.raises(TypeError, match="give an instance: TheusEngine"):
+        TheusEngine(Bank, strict_mode=strict_mode)
 
 
 @pytest.mark.parametrize("name", ["local", "log"])

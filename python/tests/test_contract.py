@@ -165,6 +165,37 @@ def test_a_signal_or_meta_input_is_refused(entry: str) -> None:
         assert engine.run_process("lax") == 1
 
 
+@pytest.mark.parametrize(
+    ("entry", "meant"),
+    [
+        ("domian.balance", "domain.balance"),
+        ("domain_ctz.balance", "domain_ctx.balance"),
+        ("globl.limit", "global.limit"),
+        ("accounts.alice", "domain.accounts.alice"),
+        ('accounts["a.b"]', 'domain.accounts["a.b"]'),
+    ],
+)
+def test_a_layer_that_is_misspelled(entry: str, meant: str) -> None:
+    """A path that begins with no layer, where one was meant, is refused with the right spelling."""
+    with TheusEngine(System(), strict_mode=True) as engine:
+        for contract in (process([entry], []), process([], [entry])):
+            with pytest.raises(ContractDefinitionError) as caught:
+                engine.register_process("act", contract(lambda ctx: None))
+            assert caught.value.hint == f'write "{meant}"'
+        engine.register_process("act", process(["other.x"], [])(lambda ctx: None))
+
+
+def test_a_process_takes_a_context() -> None:
+    """What cannot be called with a context is refused when it is registered."""
+    nothing = process([], [])(lambda: None)
+    many = process([], [])(lambda *ctx: len(ctx))
+    with TheusEngine(System(), strict_mode=True) as engine:
+        with pytest.raises(TypeError, match=r"fix:  give it a first parameter: def act\(ctx"):
+            engine.register_process("act", nothing)
+        engine.register_process("act", many)
+        assert engine.run_process("act") == 1
+
+
 def test_a_function_without_contract() -> None:
     """It is refused when it is registered, with the cure; training needs no contract."""
 

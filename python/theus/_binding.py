@@ -230,14 +230,14 @@ class _Place:
         except (AttributeError, LookupError, TypeError) as error:
             if isinstance(error, ContractViolationError):
                 raise
+            hint = "mend the path, give the field a value first, or take Ref[...] and assign it"
             raise ContractViolationError(
                 f"{self.mark!r} of process {self.process!r}: nothing stands at {self.path}"
-                f" ({type(error).__name__}: {error})\n"
-                f"  fix:           give the field a value first, or take Ref[...] and assign it",
+                f" ({type(error).__name__}: {error})\n  fix:           {hint}",
                 process=self.process,
                 path=self.path,
                 operation="read",
-                hint="give the field a value first, or take Ref[...] and assign it",
+                hint=hint,
             ) from error
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, Self
 
 from theus import _kernel
 from theus._binding import bound
-from theus._checks import check_root, resolve_mode
+from theus._checks import check_layers, check_root, resolve_mode
 from theus._context import LockedContextMixin
 from theus._learn import in_force
 from theus._process import ProcessContract, checked_contract
@@ -196,6 +196,8 @@ class TheusEngine(_kernel.Engine[Root]):
             run, contract = self._elsewhere.take(self, name, run)
         elif self.strict_mode or hasattr(func, "_pop_contract"):
             contract = checked_contract(name, func)
+            if self.strict_mode:
+                check_layers(name, contract, self.ctx)
         else:
             contract = ProcessContract([], [])
         self._register(

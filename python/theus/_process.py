@@ -179,6 +179,12 @@ def checked_contract(name: str, func: Callable[..., Any]) -> ProcessContract:
         raise ContractDefinitionError(
             f"process {name!r} has no contract\n  fix:  {hint}", process=name, hint=hint
         )
+    code = getattr(func, "__code__", None)
+    if code is not None and code.co_argcount == 0 and not code.co_flags & inspect.CO_VARARGS:
+        raise TypeError(
+            f"process {name!r} takes no context\n"
+            f"  fix:  give it a first parameter: def {name}(ctx, ...)"
+        )
     if inspect.isasyncgenfunction(func):
         raise TypeError(
             f"process {name!r} is an async generator, which would go on after its transaction\n"

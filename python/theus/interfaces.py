@@ -2,15 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
-
-from theus._engine import TheusEngine
+from typing import Any, Protocol, runtime_checkable
 
 __all__ = ["IEngine", "IOrchestrator", "IScheduler"]
 
 
-class IEngine(ABC):
-    """Runs processes by name. ``TheusEngine`` is one.
+@runtime_checkable
+class IEngine(Protocol):
+    """Runs processes by name. ``TheusEngine`` is one, and so is what has these methods.
 
     >>> from theus import BaseSystemContext, TheusEngine
     >>> isinstance(TheusEngine(BaseSystemContext(None, None)), IEngine)
@@ -48,6 +47,3 @@ class IOrchestrator(ABC):
     @abstractmethod
     def run_workflow(self, workflow_name: str, context: Any) -> Any:
         """Run a workflow until it ends."""
-
-
-IEngine.register(TheusEngine)
