@@ -186,6 +186,16 @@ def test_tests_of_pages(page: Path, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_pages_say_what_they_need(page: Path) -> None:
+    """A page whose examples import more than Python and Theus says what to install."""
+    text = page.read_text(encoding="utf-8")
+    python = "\n".join(block.text for block in blocks_of(text) if block.language == "python")
+    imported = set(re.findall(r"^(?:from|import) (\w+)", python, re.MULTILINE))
+    if imported - sys.stdlib_module_names - {"theus"}:
+        assert "pip install " in text
+
+
 def test_a_wrong_page_fails(tmp_path: Path) -> None:
     """The check checks: a page with another output, or a session that differs, does not pass."""
     page = tmp_path / "page.md"
