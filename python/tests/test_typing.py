@@ -15,10 +15,18 @@ from theus.engine import POPEngine
 TYPING = Path(__file__).parent / "typing"
 
 
-def test_the_users_program_runs(capsys: pytest.CaptureFixture[str]) -> None:
+PRINTED = {
+    "shop": "no tea left\ntea is tested\n{'tea': 1} ['tea'] 2\n",
+    "ledger": "15.0\n['BUSY', 'IDLE'] 3\n"
+    "r Ledger(balance=338, lines=['by a workflow', 'settled', 'settled'])\n",
+}
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_the_users_program_runs(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Law: a program that strict type checkers accept also works."""
-    runpy.run_path(str(TYPING / "shop.py"), run_name="__main__")
-    assert capsys.readouterr().out == "no tea left\ntea is tested\n{'tea': 1} ['tea'] 2\n"
+    runpy.run_path(str(TYPING / f"{name}.py"), run_name="__main__")
+    assert capsys.readouterr().out == PRINTED[name]
 
 
 def test_an_engine_of_a_context_is_an_engine() -> None:

@@ -3,9 +3,15 @@
 ::
 
     @process
-    def settle(rate: In["domain.rate"], log: Out["domain.log"], balance: Ref["domain.balance"]):
+    def settle(
+        rate: Annotated[float, In["domain.rate"]],
+        log: Annotated[list[str], Out["domain.log"]],
+        balance: Annotated[Reference[float], Ref["domain.balance"]],
+    ) -> None:
         balance.value *= 1 + rate
         log.append("settled")
+
+``rate: In["domain.rate"]`` runs the same; type checkers take its text for the name of a type.
 
 An In parameter gets the value, to be read. An Out parameter gets a container or an object, to be
 changed in place. A Ref parameter gets a Reference, whose ``value`` is read, assigned and deleted:
