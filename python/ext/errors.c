@@ -158,11 +158,10 @@ void errors_about(state *st, process *p) {
   if (type != NULL && PyErr_GivenExceptionMatches(raised, type) &&
       (module = PyImport_ImportModule("theus._process")) != NULL)
     done = PyObject_CallMethod(module, "carry_contract", "OOO", raised, p->name, p->func);
-  PyErr_Clear(); // the error is what matters, with its contract or without
   Py_XDECREF(done);
   Py_XDECREF(module);
   Py_XDECREF(type);
-  errors_put(raised);
+  errors_put_back(raised); // with its contract or without
 }
 
 PyObject *errors_take(void) {
@@ -190,4 +189,17 @@ void errors_put(PyObject *steals) {
   PyObject *type = Py_NewRef((PyObject *)Py_TYPE(steals));
   PyErr_Restore(type, steals, PyException_GetTraceback(steals));
 #endif
+}
+
+bool errors_interrupted(void) {
+  return PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_Exception);
+}
+
+void errors_put_back(PyObject *steals) {
+  if (errors_interrupted()) {
+    Py_DECREF(steals);
+    return;
+  }
+  PyErr_Clear();
+  errors_put(steals);
 }

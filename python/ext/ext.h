@@ -158,6 +158,10 @@ void *errors_stale(view *v);
 void errors_about(state *st, process *p); // gives a raised TheusError the contract of its process
 PyObject *errors_take(void);       // new: the raised exception, indicator cleared
 void errors_put(PyObject *steals); // raise it again
+// What is raised is no Exception: a KeyboardInterrupt, say. Nobody but the user's program handles that.
+bool errors_interrupted(void);
+// Raise it again, whatever went wrong while it was looked at; but an interrupt meanwhile stands.
+void errors_put_back(PyObject *steals);
 
 // ---- shapes (shape.c) -----------------------------------------------------------------------
 

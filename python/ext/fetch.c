@@ -99,7 +99,7 @@ static int raised(fetch *f, theus_value *out) {
     return -1;
   PyObject *error = errors_take();
   PyObject *text = PyObject_Str(error);
-  if (text == NULL) {
+  if (text == NULL && !errors_interrupted()) {
     PyErr_Clear(); // an error that cannot be printed is told by its type
     text = PyUnicode_FromString("");
   }

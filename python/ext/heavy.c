@@ -266,12 +266,11 @@ void heavy_explain(scope *s) {
                                       "(to write one, add it to its outputs)",
                                 s->name, where);
   PyObject *none = note == NULL ? NULL : PyObject_CallMethod(error, "add_note", "O", note);
-  PyErr_Clear(); // the error is what matters, with a note or without
   Py_XDECREF(none);
   Py_XDECREF(note);
   Py_XDECREF(where);
   Py_XDECREF(ours);
-  errors_put(error);
+  errors_put_back(error); // with a note or without
 }
 
 // ---- the way out ----------------------------------------------------------------------------------

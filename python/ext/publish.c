@@ -114,7 +114,7 @@ PyObject *publish_error(engine *e, PyObject *name, uint32_t how, PyObject *cause
     return cause;
   PyObject *type = errors_class(e->st, "ContractViolationError");
   PyObject *text = type == NULL ? NULL : PyObject_Str(cause);
-  if (text == NULL && type != NULL) {
+  if (text == NULL && type != NULL && !errors_interrupted()) {
     PyErr_Clear(); // an exception that cannot be printed is still reported by its type
     text = PyUnicode_FromString("<no text>");
   }

@@ -101,6 +101,19 @@ def test_an_error_that_cannot_be_printed() -> None:
         World(n=1).run(failing(Mute()))
 
 
+def test_an_interrupt_while_an_error_is_looked_at() -> None:
+    """Control-C counts, also in the moment in which Theus reads the text of another error."""
+
+    class Slow(Exception):
+        def __str__(self) -> str:
+            raise KeyboardInterrupt
+
+    world = World(n=1)
+    with pytest.raises(KeyboardInterrupt):
+        world.run(failing(Slow()))
+    assert (world.domain.n, world.engine.version) == (1, 0)
+
+
 def test_an_error_that_cannot_be_compared() -> None:
     """A metaclass that lies about subclasses does not stop the rollback."""
 
