@@ -1,10 +1,10 @@
 package flux_test
 
 import (
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -103,17 +103,20 @@ func TestHostFailure(t *testing.T) {
 		Text: "no attribute 'zz'\n   domain.nested.zz\n                 ^"}, failed)
 }
 
-// A file ten times as long takes about ten times as long.
+// A file ten times as long takes ten times as much: so many allocations, and so many bytes of them.
+// BenchmarkLoad measures the time.
 func TestLoadLinear(t *testing.T) {
-	least := func(text []byte) time.Duration {
-		best := time.Hour
-		for range 5 {
-			begin := time.Now()
-			load(t, text)
-			best = min(best, time.Since(begin))
-		}
-		return best
+	cost := func(n int) (allocations, bytes float64) {
+		text := file(n)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		load(t, text)
+		runtime.ReadMemStats(&after)
+		return float64(after.Mallocs - before.Mallocs), float64(after.TotalAlloc - before.TotalAlloc)
 	}
-	short, long := least(file(1_000)), least(file(10_000))
-	require.Less(t, long, 25*short)
+	cost(1_000) // what is made once
+	short, small := cost(1_000)
+	long, large := cost(10_000)
+	require.Less(t, long, 11*short)
+	require.Less(t, large, 12*small)
 }
