@@ -93,15 +93,20 @@ test-deep: build gopy test-asan ## Longer: under sanitizers, more random example
 	THEUS_DEEP=1 $(PY) -m pytest
 
 # The runtime of ASan has to be there before Python, and that of C++ before other extensions throw.
-# Leaks are counted by the tests, since an interpreter leaves memory behind; Go's is its own.
+# Leaks are counted by the tests, since an interpreter leaves memory behind; Go's is its own. Small
+# blocks come from malloc, so that each object has red zones. RUN is what Python is told to run, such
+# as '-m pytest -k nesting' or 'python/tests/fuzz_views.py 60 1'.
+RUN ?= -m pytest -m 'not packaging and not gopy and not bare'
+
 .PHONY: test-asan
-test-asan: build ## The Python package, with the extension under AddressSanitizer and UBSan
+test-asan: build ## The Python package, with the extension under AddressSanitizer and UBSan; or RUN
 	rm -rf build/asan
 	CFLAGS='-fsanitize=address,undefined -fno-sanitize-recover -fno-omit-frame-pointer -O1 -g' \
 	  $(PY) setup.py --quiet build --build-base build/asan --build-lib build/asan/lib
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so)" \
-	  PYTHONPATH=build/asan/lib PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 \
-	  $(PY) -m pytest -m 'not packaging and not gopy'
+	  PYTHONPATH=build/asan/lib PYTHONMALLOC=malloc UBSAN_OPTIONS=print_stacktrace=1 \
+	  ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:allocator_may_return_null=1 \
+	  $(PY) $(RUN)
 
 .PHONY: soak
 soak: build ## Eight threads with everything going wrong, for SOAK_SECONDS (600): no lost commit, no growth

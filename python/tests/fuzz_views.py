@@ -1,11 +1,11 @@
 """Random programs with hostile objects: nothing crashes, and no state is left between two states.
 
-    python fuzz_views.py [SECONDS] [SEED]
+    python python/tests/fuzz_views.py [SECONDS] [SEED]
 
 Keys, values, indices, iterators, sort keys, properties and destructors call back at random: they
 end edit blocks, start processes, change or drop what is being looked at, collect garbage, or raise.
-Meant for asan.sh, where a use of freed memory ends the run. The seed of a round is printed before
-it fails, and a round of that seed alone repeats it.
+Meant for ``make test-asan RUN='python/tests/fuzz_views.py 60'``, where a use of freed memory ends
+the run. The seed of a round is printed before it fails, and a round of that seed alone repeats it.
 """
 
 # mypy: disable-error-code="func-returns-value,redundant-expr,call-arg,no-untyped-call"

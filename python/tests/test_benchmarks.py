@@ -46,6 +46,7 @@ def test_the_budget_names_every_case_that_is_counted(bench: ModuleType) -> None:
     assert list(budget["operations"]) == counted
 
 
+@pytest.mark.bare
 @pytest.mark.skipif("THEUS_DEEP" not in os.environ, reason="takes valgrind: make test-deep")
 def test_nothing_costs_more_than_its_budget() -> None:
     """Instructions, crossings and allocations of one operation stay within the budget file."""

@@ -258,6 +258,7 @@ def test_handlers_of_others_still_work() -> None:
     )
 
 
+@pytest.mark.bare
 def test_a_crash_elsewhere_is_still_shown() -> None:
     """faulthandler writes its traceback and the program dies of the signal, as without a kernel."""
     done = subprocess.run(

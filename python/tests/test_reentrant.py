@@ -1,7 +1,7 @@
 """User code that runs inside an operation and turns against it: nothing crashes, nothing is torn.
 
 Each callback gets a view of a run that it may end, drop, change or nest in. fuzz_views.py throws
-the same at random; asan.sh sees what a plain run survives by luck.
+the same at random; make test-asan sees what a plain run survives by luck.
 """
 
 # mypy: disable-error-code="func-returns-value,redundant-expr,call-arg,no-untyped-call"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 pytestmark = [
+    pytest.mark.bare,
     pytest.mark.skipif("THEUS_DEEP" not in os.environ, reason="ten seconds: make test-deep"),
     pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="reads /proc, as on Linux"),
 ]
