@@ -45,7 +45,7 @@ func newLoading(e *engine.Engine, in C.theus_flux_text_in) (*loading, error) {
 	if l.source, err = toSource(in.name, in.text); err != nil {
 		return nil, err
 	}
-	l.source.Dict = in.dict != 0
+	l.source.Dict, l.source.Part = in.dict != 0, int(in.part)
 	files, err := borrowMany(in.files, in.n_files, "files")
 	if err != nil {
 		return nil, err

@@ -527,7 +527,7 @@ typedef struct theus_flux_text {
   theus_str name;
   theus_str text; // YAML; of a dict, JSON
   uint32_t dict;  // 1: it was built by a program: places are those inside it
-  uint32_t reserved;
+  uint32_t part;  // 0, or the number of the node that holds the steps, as theus_fsm_load tells it
   const theus_flux_file *files;
   size_t n_files;
   const theus_flux_process *processes;

@@ -882,6 +882,8 @@ static void branches(void) {
   theus_flux_process unknown[] = {{.name = str("watr"), .unknown = 1}};
   in.processes = unknown, in.n_processes = 1;
   REFUSED(THEUS_CONFIG, "did you mean \"water\"", api->flux_load(engine, &in, &asked, &err));
+  in.part = 9;
+  REFUSED(THEUS_CONFIG, "there is no part 9", api->flux_load(engine, &in, &asked, &err));
   OK(api->engine_close(engine, &err));
 }
 

@@ -118,6 +118,12 @@ func (c *checker) file(src Source) *workflow {
 	c.order = append(c.order, src.Name)
 	w := &workflow{name: src.Name}
 	switch n := read(src, &c.found); {
+	case src.Part > 0:
+		if part := n.numbered(src.Part); part != nil {
+			w.steps = c.steps(part)
+		} else {
+			c.found.add(Place{File: src.Name}, "there is no part %d in it", src.Part)
+		}
 	case n == nil || n.kind == '?' || n.kind == 's' && n.value == nil:
 	case n.kind == 'l':
 		w.steps = c.steps(n)

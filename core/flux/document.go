@@ -19,6 +19,7 @@ import (
 type Document struct {
 	Root    Node // of kind MissingNode if there is nothing in it
 	checker checker
+	numbers map[*node]int // of all nodes, once one was asked for
 }
 
 // Open reads a document. What cannot be read is a problem already. Of the surroundings none is
@@ -48,6 +49,22 @@ func (d *Document) Fail(at Place, format string, args ...any) {
 
 // Err is a fault.Invalid whose cause is the Report of all problems, or nil.
 func (d *Document) Err() error { return d.checker.found.err(d.checker.order) }
+
+// Number tells a node from the others of its document: Source.Part is that of the steps to load.
+func (d *Document) Number(n Node) int {
+	if d.numbers == nil {
+		d.numbers = make(map[*node]int)
+		next := 0
+		d.Root.node.walk(func(each *node) bool {
+			if _, known := d.numbers[each]; !known { // an alias stands for the first
+				d.numbers[each] = next
+			}
+			next++
+			return true
+		})
+	}
+	return d.numbers[n.node]
+}
 
 // Steps checks the steps of a workflow, and gives the names of the processes they run, as they come.
 func (d *Document) Steps(n Node) []string {

@@ -30,6 +30,35 @@ type node struct {
 	text  Place // of a text: where its first character stands, if its characters stand there as they are
 }
 
+// walk visits a node and all below it but keys, in the order of the text, until one does not want to
+// go on: false.
+func (n *node) walk(visit func(*node) bool) bool {
+	if n == nil {
+		return true
+	}
+	if !visit(n) {
+		return false
+	}
+	for _, item := range n.items {
+		if !item.walk(visit) {
+			return false
+		}
+	}
+	return true
+}
+
+// numbered gives the node that walk visits after so many others; nil if there are fewer.
+func (n *node) numbered(number int) (found *node) {
+	n.walk(func(each *node) bool {
+		if number == 0 {
+			found = each
+		}
+		number--
+		return number >= 0
+	})
+	return found
+}
+
 // read makes a node of a workflow; nil if it is empty or cannot be read.
 func read(src Source, found *problems) *node {
 	start := Place{File: src.Name, Line: 1, Column: 1}

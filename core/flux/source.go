@@ -7,6 +7,9 @@ type Source struct {
 	Name string // for messages, and what the host knows the file by
 	Text []byte // YAML; or, of a Dict, JSON
 	Dict bool   // the workflow was given as a dict: places are those inside it
+	// Part is the number of the node that holds the steps, see Document.Number, where they stand in a
+	// document of another kind. 0: all of it is the workflow.
+	Part int
 }
 
 // Surroundings are what a workflow is checked against. Load asks them, nothing else does, and they

@@ -5,18 +5,18 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
-
-	"github.com/theus-project/theus/core/flux"
 )
 
 // Describe gives a machine as JSON, for a host that runs it:
 //
 //	{"name": "", "start": "IDLE", "processes": ["act"], "states": [{"name": "IDLE", "place": "m.yaml:3:3",
-//	  "entry": STEPS, "entry_place": "m.yaml:4:12", "exit": STEPS, "exit_place": "",
+//	  "entry": STEPS, "entry_places": ["m.yaml:4:12"], "entry_part": 4,
+//	  "exit": STEPS, "exit_places": [], "exit_part": 0,
 //	  "moves": [{"event": "GO", "target": "BUSY", "when": "", "place": "m.yaml:5:9"}],
 //	  "after": [{"seconds": 5.0, "event": "GO"}]}]}
 //
-// STEPS are a list of what the definition says. Its numbers are those that Python's json reads: NaN
+// STEPS are a list of what the definition says, with a place each; the part is that of the document,
+// see flux.Source. The numbers of steps are those that Python's json reads: NaN
 // and Infinity too.
 func (m *Machine) Describe() []byte {
 	var b bytes.Buffer
@@ -58,14 +58,12 @@ func (p *Program) describe(b *bytes.Buffer, key string) {
 		comma(b, i)
 		b.Write(step.JSON())
 	}
-	b.WriteString(`],"` + key + `_place":` + quote(place(p)))
-}
-
-func place(p *Program) string {
-	if p.Place == (flux.Place{}) {
-		return ""
+	b.WriteString(`],"` + key + `_places":[`)
+	for i, step := range p.Steps {
+		comma(b, i)
+		b.WriteString(quote(step.Place().String()))
 	}
-	return p.Place.String()
+	b.WriteString(`],"` + key + `_part":` + strconv.Itoa(p.Part))
 }
 
 func comma(b *bytes.Buffer, i int) {

@@ -70,13 +70,46 @@ func BenchmarkLoad(b *testing.B) {
 	}
 }
 
+// The programs of a machine are parts of its document: loaded by their numbers, they are steps that
+// know where they stand, those of an alias where it was written first.
+func TestParts(t *testing.T) {
+	src := flux.Source{Name: "m.yaml", Text: []byte(`
+states:
+  IDLE: {entry: soak, on: {GO: BUSY}}
+  BUSY:
+    entry: &steps
+      - soak
+      - {flux: if, condition: "True", then: soak}
+    on_exit: *steps
+    on: {GO: IDLE}
+`)}
+	m, err := fsm.Load(src, "", known)
+	require.NoError(t, err)
+	places := func(p fsm.Program) (all []string) {
+		src.Part = p.Part
+		program, err := flux.Load(src, known)
+		require.NoError(t, err)
+		for i := range program.Steps() {
+			all = append(all, program.Place(i).String())
+		}
+		return all
+	}
+	steps := []string{"m.yaml:6:9", "m.yaml:7:9", "m.yaml:7:45"}
+	require.Equal(t, []string{"m.yaml:3:17"}, places(m.States[0].Entry))
+	require.Equal(t, steps, places(m.States[1].Entry))
+	require.Equal(t, steps, places(m.States[1].Exit))
+	src.Part = 1000
+	_, err = flux.Load(src, known)
+	require.ErrorContains(t, err, "m.yaml: there is no part 1000 in it")
+}
+
 // A machine is described as values, in the order of the file.
 func TestDescribe(t *testing.T) {
 	m, err := fsm.Load(flux.Source{Name: "m.yaml", Text: []byte(
 		"name: x\nstates: {IDLE: {entry: [soak, {process: soak, args: {litres: .inf}}], on: {GO: {target: IDLE, when: \"1 < 2\"}}, after: 5s -> GO}}")}, "", known)
 	require.NoError(t, err)
 	require.Equal(t, `{"name":"x","start":"IDLE","states":[{"name":"IDLE","place":"m.yaml:2:10",`+
-		`"entry":["soak",{"process":"soak","args":{"litres":Infinity}}],"entry_place":"m.yaml:2:24","exit":[],"exit_place":"",`+
+		`"entry":["soak",{"process":"soak","args":{"litres":Infinity}}],"entry_places":["m.yaml:2:25","m.yaml:2:31"],"entry_part":4,"exit":[],"exit_places":[],"exit_part":0,`+
 		`"moves":[{"event":"GO","target":"IDLE","when":"1 \u003c 2","place":"m.yaml:2:89"}],`+
 		`"after":[{"seconds":5,"event":"GO"}]}],"processes":["soak"]}`, string(m.Describe()))
 }

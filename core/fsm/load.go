@@ -121,7 +121,7 @@ func (c *checker) state(name string, key, n flux.Node) State {
 
 // program checks steps; one alone need not be a list.
 func (c *checker) program(n flux.Node) Program {
-	p := Program{Place: n.Place()}
+	p := Program{Part: c.Number(n)}
 	switch {
 	case n.Empty():
 		return p

@@ -22,7 +22,7 @@ type State struct {
 // Program is a list of steps of Flux.
 type Program struct {
 	Steps     []flux.Node
-	Place     flux.Place
+	Part      int      // of the document: where to load them from, see flux.Source
 	Processes []string // that it can run
 }
 

@@ -305,11 +305,13 @@ PyObject *flux_load(PyObject *op, PyObject *args) {
   request q = {0};
   PyObject *name, *text, *files, *processes, *names, *result = NULL;
   int dict;
-  if (!PyArg_ParseTuple(args, "UUpO!O!O!:_flux_load", &name, &text, &dict, &PyTuple_Type, &files,
-                        &PyTuple_Type, &processes, &PyTuple_Type, &names) ||
+  unsigned part;
+  if (!PyArg_ParseTuple(args, "UUpIO!O!O!:_flux_load", &name, &text, &dict, &part, &PyTuple_Type,
+                        &files, &PyTuple_Type, &processes, &PyTuple_Type, &names) ||
       engine_usable(e) < 0)
     return NULL;
   q.text.dict = (uint32_t)dict;
+  q.text.part = part;
   if (span_of(name, &q.text.name) == 0 && span_of(text, &q.text.text) == 0 && files_of(&q, files) == 0 &&
       processes_of(&q, processes) == 0 && names_of(&q, names) == 0) {
     theus_flux_program loaded = {0};

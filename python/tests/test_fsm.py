@@ -725,8 +725,136 @@ def test_a_program_that_fails(plant: Plant, caplog: pytest.LogCaptureFixture) ->
     assert failed == "EVT_CHAIN_FAIL"
     assert failed.error is plant.failing["soak"]
     assert "BUSY: a program of Flux failed" in caplog.text
-    assert "state machine: states.BUSY.entry: [0].steps[0]" in caplog.text
+    assert "in the workflow, at state machine: states.BUSY.entry[0].steps[0]" in caplog.text
     assert plant.ran == ["soak"]
+
+
+PLACES = """
+states:
+  IDLE: {on: {GO: BUSY, BEGIN: PLAIN}}
+  BUSY:
+    entry:
+      - open_valve
+      - flux: try
+        do:
+          - open_valve
+        finally:
+          - {flux: if, condition: "True", then: [notify, soak]}
+    on: {BACK: IDLE}
+  PLAIN:
+    entry: [open_valve,
+      soak]
+    on_exit: soak
+    on: {BACK: IDLE}
+"""
+BRANCH = {"flux": "if", "condition": "True", "then": ["notify", "soak"]}
+PLACED: dict[str, Any] = {
+    "states": {
+        "IDLE": {"on": {"GO": "PLAIN.entry", "BEGIN": "PLAIN"}},
+        "PLAIN.entry": {"entry": ["open_valve", BRANCH], "on": {"BACK": "IDLE"}},
+        "PLAIN": {"entry": ["open_valve", "soak"], "on_exit": "soak", "on": {"BACK": "IDLE"}},
+    }
+}
+
+
+@pytest.mark.parametrize("form", ["file", "dict"])
+def test_a_failure_names_the_line(plant: Plant, tmp_path: Path, form: str) -> None:
+    """Law: the error of an entry or an exit says where the step stands, to the column."""
+    file = tmp_path / "plant.yaml"
+    file.write_text(PLACES)
+    manager = plant.manager(file if form == "file" else PLACED)
+    notes = []
+    for events in ["GO"], ["BACK", "BEGIN"], ["BACK"]:
+        plant.failing["soak"] = ValueError("dry")
+        for event in events:
+            manager.process_signal(event)
+        notes += take(manager).error.__notes__
+    if form == "file":
+        assert notes == [
+            f"in the workflow, at {file}:11:58",
+            f"in the state machine, at {file}:15:7",
+            f"in the state machine, at {file}:16:14",
+        ]
+    else:
+        assert notes == [
+            "in the workflow, at state machine: states.PLAIN.entry.entry[1].then[1]",
+            "in the state machine, at state machine: states.PLAIN.entry[1]",
+            "in the state machine, at state machine: states.PLAIN.on_exit",
+        ]
+
+
+def test_an_entry_may_be_async(plant: Plant) -> None:
+    """Law: a program with async processes has an event loop of its own, one for all its steps."""
+    loops = []
+
+    @process(inputs=[], outputs=["domain.balance"])
+    async def ask(ctx: Any, amount: int = 1) -> None:
+        loops.append(asyncio.get_running_loop())
+        await asyncio.sleep(0)
+        ctx.domain.balance += amount
+
+    plant.engine.register_process("ask", ask)
+    for entry in (
+        ["open_valve", "ask", "ask"],
+        [
+            {"process": "ask", "args": {"amount": 2}},
+            {"flux": "parallel", "branches": ["ask", "notify"]},
+        ],
+    ):
+        manager = plant.manager(flux_machine(entry=entry, on_exit="ask"))
+        manager.process_signal("GO")
+        assert take(manager) == "EVT_CHAIN_DONE"
+        manager.process_signal("EVT_CHAIN_DONE")
+        manager.close(timeout=LONG)
+    assert plant.engine.ctx.domain_ctx.balance == 100 + 2 + 1 + 3 + 1
+    assert [loops[0], loops[3]] == [loops[1], loops[4]]
+    assert len({loop for loop in loops if loop.is_closed()}) == 4
+
+
+def test_a_failing_async_entry(plant: Plant) -> None:
+    """Law: what it raises ends the chain, unchanged, with its place; the machine goes on."""
+
+    @process(inputs=[], outputs=["domain.balance"], errors=[ValueError])
+    async def ask(ctx: Any) -> None:
+        ctx.domain.balance = 0
+        await asyncio.sleep(0)
+        raise ValueError("no answer")
+
+    plant.engine.register_process("ask", ask)
+    manager = plant.manager(flux_machine(entry=["open_valve", "ask"]))
+    manager.process_signal("GO")
+    failed = take(manager)
+    assert (failed, repr(failed.error)) == ("EVT_CHAIN_FAIL", "ValueError('no answer')")
+    assert failed.error.__notes__ == ["in the workflow, at state machine: states.BUSY.entry[1]"]
+    assert plant.engine.ctx.domain_ctx.balance == 100
+
+
+def test_an_async_entry_in_a_thread_that_runs_a_loop(plant: Plant) -> None:
+    """Law: a scheduler that runs programs on a loop is told what to do instead; nothing waits."""
+
+    class OnTheLoop(IScheduler):
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+            asyncio.get_running_loop().call_soon(lambda: fn(*args, **kwargs))
+
+        def shutdown(self, wait: bool = True) -> None:
+            """There is nothing to end."""
+
+    @process(inputs=[], outputs=[])
+    async def ask(ctx: Any) -> None:
+        await asyncio.sleep(0)
+
+    plant.engine.register_process("ask", ask)
+
+    async def program() -> Any:
+        manager = plant.manager(flux_machine(entry="ask"), scheduler=OnTheLoop())
+        manager.process_signal("GO")
+        while manager.bus.empty():
+            await asyncio.sleep(0)
+        return manager.bus.get()
+
+    failed = asyncio.run(program())
+    assert failed == "EVT_CHAIN_FAIL"
+    assert "such as ThreadExecutor" in str(failed.error)
 
 
 def test_an_entry_is_checked_with_the_machine(plant: Plant, tmp_path: Path) -> None:
@@ -734,7 +862,7 @@ def test_an_entry_is_checked_with_the_machine(plant: Plant, tmp_path: Path) -> N
     plant.engine.register_process("deposit", deposit)
     manager = WorkflowManager(plant.engine)
     both = {"flux": "parallel", "branches": [["deposit"], ["deposit"]]}
-    with pytest.raises(ConfigError, match=r"states\.BUSY\.entry: \[0\].*domain_ctx\.balance"):
+    with pytest.raises(ConfigError, match=r"states\.BUSY\.entry\[0\].*domain_ctx\.balance"):
         manager.load_workflow(flux_machine(entry=[both]))
     file = tmp_path / "plant.yaml"
     file.write_text(

@@ -1,5 +1,6 @@
 """Processes and workflows that are awaited: the same kernel, only who waits differs."""
 
+import asyncio
 import inspect
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,16 @@ async def run_workflow(engine: "Engine[Any]", run: "FluxRun") -> None:
     """Drive a run of a workflow to its end. Raises what it fails with."""
     await _drive(engine, run)
     run.result()
+
+
+def run_apart(engine: "Engine[Any]", run: "FluxRun") -> None:
+    """Drive a run in a loop of asyncio that this thread makes for it. Raises what it fails with."""
+    if asyncio._get_running_loop() is not None or _tasks.in_trio():
+        raise RuntimeError(
+            "a program with async processes takes an event loop of its own, and this thread runs"
+            " one; give WorkflowManager a scheduler with threads, such as ThreadExecutor"
+        )
+    asyncio.run(run_workflow(engine, run))
 
 
 async def _drive(engine: "Engine[Any]", run: "FluxRun") -> None:

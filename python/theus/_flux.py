@@ -19,6 +19,7 @@ from theus.errors import ConfigError, FluxCancelledError, UnknownProcessError
 
 if TYPE_CHECKING:
     from theus._kernel import Engine, FluxProgram, FluxRun
+    from theus._machine import Program
     from theus._picture import Picture
 
 Workflow: TypeAlias = str | os.PathLike[str] | Mapping[str, Any] | list[Any]
@@ -169,6 +170,7 @@ class Workflows:
         self.cache: dict[str, Loaded] = {}
         self.registered = 0  # grows when a process is registered: what was loaded is checked again
         self._questions: dict[str, FluxProgram] = {}
+        self._parts: dict[tuple[int, str, str], Loaded] = {}  # of state machines
 
     @property
     def _engine(self) -> "Engine[Any]":
@@ -181,14 +183,21 @@ class Workflows:
         loaded = self.load(workflow)
         return WorkflowRun(loaded.start(self.max_loops, kwargs), loaded.source)
 
-    def start_part(self, steps: list[Any], place: str) -> WorkflowRun:
-        """Begin a run of steps that stand somewhere in a file."""
-        loaded = self.check_part(steps, place)
-        return WorkflowRun(loaded.start(self.max_loops, {}), loaded.source)
+    def start_part(self, program: "Program") -> "FluxRun":
+        """Begin a run of steps that stand somewhere in a document."""
+        return self.load_part(program).start(self.max_loops, {})
 
-    def check_part(self, steps: list[Any], place: str) -> Loaded:
+    def load_part(self, program: "Program") -> Loaded:
         """Check such steps, and what they call: a file is looked for beside the one they are in."""
-        return self._check(place, _as_json(steps), True, _Files())
+        name, text, built = program.source
+        key = (program.part, name, text)
+        known = self._parts.get(key)
+        if known is None or known.registered != self.registered or not _fresh(known.stamps):
+            known = self._check(name, text, built, _Files(), program.part)
+            if len(self._parts) >= 256:
+                self._parts.clear()
+            self._parts[key] = known
+        return known
 
     def load(self, workflow: Workflow) -> Loaded:
         """A checked workflow: of a file, from the cache if neither it nor a process changed."""
@@ -219,14 +228,15 @@ class Workflows:
         """Let go of all that was loaded."""
         self.cache.clear()
         self._questions.clear()
+        self._parts.clear()
 
-    def _check(self, name: str, text: str, built: bool, files: "_Files") -> Loaded:
-        """Load a text, telling the kernel whatever it wants to know."""
+    def _check(self, name: str, text: str, built: bool, files: "_Files", part: int = 0) -> Loaded:
+        """Load a text, or a part of it, telling the kernel whatever it wants to know."""
         processes: dict[str, tuple[str, tuple[str, ...], bool, bool]] = {}
         while True:
             names = tuple(default_table.names())
             found = self._engine._flux_load(
-                name, text, built, tuple(files.told), tuple(processes.values()), names
+                name, text, built, part, tuple(files.told), tuple(processes.values()), names
             )
             if not isinstance(found, list):
                 break

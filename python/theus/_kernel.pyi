@@ -88,6 +88,7 @@ class Engine(Generic[Root]):
         name: str,
         text: str,
         built: bool,
+        part: int,
         files: tuple[tuple[str, str, str, str, str], ...],
         processes: tuple[tuple[str, tuple[str, ...], bool, bool], ...],
         names: tuple[str, ...],

@@ -37,10 +37,15 @@ class Timer:
 
 @dataclass(frozen=True)
 class Program:
-    """Steps, and where they stand: ``file:line:column``, or the way to them in a dict."""
+    """Steps, and where each stands: ``file:line:column``, or the way to it in a dict.
 
-    steps: tuple[Step, ...]
-    place: str
+    The kernel finds them as that part of the source: (name, text, whether it is JSON).
+    """
+
+    steps: tuple[Step, ...] = ()
+    places: tuple[str, ...] = ()
+    part: int = 0
+    source: tuple[str, str, bool] = field(default=("", "", False), repr=False)
 
     @property
     def plain(self) -> bool:
@@ -59,6 +64,7 @@ class State:
         on: event to where it leads; the first whose condition holds counts.
         after: its timers.
         place: where it stands, ``file:line:column``.
+        programs: (what runs on the way in, what runs on the way out), as the kernel loads them.
     """
 
     name: str
@@ -67,12 +73,7 @@ class State:
     on: Mapping[str, tuple[Move, ...]]
     after: tuple[Timer, ...]
     place: str
-    entry_place: str = field(default="", repr=False)
-    exit_place: str = field(default="", repr=False)
-
-    def programs(self) -> tuple[Program, Program]:
-        """(what runs on the way in, what runs on the way out)."""
-        return Program(self.entry, self.entry_place), Program(self.on_exit, self.exit_place)
+    programs: tuple[Program, Program] = field(default=(Program(), Program()), repr=False)
 
 
 @dataclass(frozen=True)
@@ -132,24 +133,27 @@ def load_machine(
     if engine is not None:
         known = json.dumps(_known(engine, name, text, is_json))
     read = json.loads(_kernel.load_machine(name, text, begin, known, is_json))
-    states = {each["name"]: _state(each) for each in read["states"]}
+    states = {each["name"]: _state(each, (name, text, is_json)) for each in read["states"]}
     return Machine(read["name"], read["start"], MappingProxyType(states), tuple(read["processes"]))
 
 
-def _state(read: dict[str, Any]) -> State:
+def _state(read: dict[str, Any], source: tuple[str, str, bool]) -> State:
     on: dict[str, tuple[Move, ...]] = {}
     for move in read["moves"]:
         way = Move(move["target"], move["when"], move["place"])
         on[move["event"]] = (*on.get(move["event"], ()), way)
+    entry, leaving = (
+        Program(tuple(read[key]), tuple(read[f"{key}_places"]), read[f"{key}_part"], source)
+        for key in ("entry", "exit")
+    )
     return State(
         read["name"],
-        tuple(read["entry"]),
-        tuple(read["exit"]),
+        entry.steps,
+        leaving.steps,
         MappingProxyType(on),
         tuple(Timer(timer["seconds"], timer["event"]) for timer in read["after"]),
         read["place"],
-        read["entry_place"],
-        read["exit_place"],
+        (entry, leaving),
     )
 
 

@@ -1,5 +1,6 @@
 """A chain: the program of a state on its way, and the event that ends it."""
 
+import inspect
 import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from theus.errors import FluxCancelledError
 from theus.interfaces import IEngine
 
 if TYPE_CHECKING:
-    from theus._flux import WorkflowRun
+    from theus._kernel import FluxRun
 
 DONE, FAIL = "EVT_CHAIN_DONE", "EVT_CHAIN_FAIL"
 
@@ -55,7 +56,7 @@ class Chain:
         self.ended = threading.Event()
         self._lock = threading.Lock()  # protects what follows
         self._next: list[Callable[[], None]] = []
-        self._program: WorkflowRun | None = None  # of Flux, that runs and may be cancelled
+        self._program: FluxRun | None = None  # of Flux, that runs and may be cancelled
 
     def cancel(self) -> None:
         """Let no further step begin."""
@@ -85,30 +86,39 @@ class Chain:
 
     def run(self, engine: IEngine, program: Program, certain: bool) -> bool:
         """Run steps until one fails; unless it is certain, until the chain is cancelled: False."""
-        if not program.plain:
+        if not program.plain or _is_async(engine, program.steps):
             return self._drive(engine, program, certain)
-        for step in program.steps:
+        for step, place in zip(program.steps, program.places, strict=True):
             if self.cancelled and not certain:
                 return False
             self.running = str(step)
-            engine.execute_process(self.running)
+            try:
+                engine.execute_process(self.running)
+            except Exception as error:
+                error.add_note(f"in the state machine, at {place}")
+                raise
         self.running = ""
         return True
 
     def _drive(self, engine: IEngine, program: Program, certain: bool) -> bool:
-        """Run a program of Flux."""
+        """Run a program of Flux, or one with a process that has to be awaited."""
         if not isinstance(engine, TheusEngine):
             raise TypeError(
                 f"{type(engine).__name__} runs processes, not the steps {list(program.steps)}"
             )
-        run = engine._flux.start_part(list(program.steps), program.place)
+        run = engine._flux.start_part(program)
         if not certain:
             self._program = run
             if self.cancelled:
                 run.cancel()
         self.running = "a program of Flux"
         try:
-            run.run()
+            if _is_async(engine, run.program.processes):
+                from theus import _async  # noqa: PLC0415
+
+                _async.run_apart(engine, run)
+            else:
+                run.drive()
         except FluxCancelledError:
             if not self.cancelled:
                 raise
@@ -117,6 +127,13 @@ class Chain:
             self._program = None
         self.running = ""
         return True
+
+
+def _is_async(engine: IEngine, names: Iterable[object]) -> bool:
+    """Whether one of the processes has to be awaited."""
+    return isinstance(engine, TheusEngine) and any(
+        inspect.iscoroutinefunction(engine.get_process(str(name))) for name in names
+    )
 
 
 class Alarms:

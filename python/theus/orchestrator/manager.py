@@ -22,7 +22,7 @@ from theus.orchestrator.fsm import StateMachine
 __all__ = ["Completion", "WorkflowManager"]
 
 _log = logging.getLogger("WorkflowManager")
-_NOTHING = Program((), "")
+_NOTHING = Program()
 _ATTEMPTS = 100  # at a reset, each of which may lose against somebody else's commit
 
 
@@ -107,9 +107,9 @@ class WorkflowManager(IOrchestrator):
         machine = StateMachine(workflow_def, start_state, engine=self.engine)
         if isinstance(self.engine, TheusEngine):
             for state in machine.states.values():
-                for program in state.programs():
+                for program in state.programs:
                     if not program.plain:  # branches that conflict, files that are called
-                        self.engine._flux.check_part(list(program.steps), program.place)
+                        self.engine._flux.load_part(program)
         with self._lock:
             self._refuse_closed()
             self._leave()
@@ -274,8 +274,8 @@ class WorkflowManager(IOrchestrator):
         self._alarms.set(
             new.after, lambda event: self.bus.emit(Completion.of(event, visit, new.name))
         )
-        exits = _NOTHING if old is None else old.programs()[1]
-        entry = new.programs()[0]
+        exits = _NOTHING if old is None else old.programs[1]
+        entry = new.programs[0]
         if not (exits.steps or entry.steps or signal):
             return
         chain = Chain(visit, new.name)
