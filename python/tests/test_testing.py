@@ -19,6 +19,7 @@ from model import Plain, Slots
 
 from theus import (
     BaseDomainContext,
+    BaseGlobalContext,
     BaseSystemContext,
     ContractViolationError,
     TheusEngine,
@@ -36,6 +37,7 @@ from theus.testing import (
     freeze,
     record_commits,
 )
+from theus.testing.plugin import bare
 
 
 class Colour(Enum):
@@ -406,6 +408,13 @@ def test_that_fails(theus_engine):
     theus_engine.run_process("move")
     assert before == freeze(theus_engine.ctx)
 """
+
+
+def test_a_context_that_was_forgotten() -> None:
+    """Law: who uses the fixtures without a context of his own reads what to do."""
+    for base in (BaseGlobalContext, BaseDomainContext):
+        with pytest.raises(AttributeError, match="'OverrideTheusContext' object has no attribute"):
+            _ = bare(base).balance
 
 
 def test_the_plugin_in_a_project_of_its_own(tmp_path: Path) -> None:

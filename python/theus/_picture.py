@@ -221,7 +221,8 @@ def _table(graph: Graph) -> str:
         cells = f"<th{_CELL}>{html.escape(first)}</th><td{_CELL}>{more}</td><td{_CELL}>{ways}</td>"
         rows.append(f"<tr{style}>{cells}</tr>")
     title = html.escape(graph.title)
-    return f"<table><caption>{title}</caption>{''.join(rows)}</table>"
+    caption = f'<caption style="text-align:left;font-weight:600">{title}</caption>'
+    return f"<table>{caption}{''.join(rows)}</table>"
 
 
 _CELL = ' style="text-align:left;vertical-align:top"'  # not as Jupyter has it

@@ -12,10 +12,15 @@ from theus import BaseDomainContext, BaseGlobalContext, BaseSystemContext, Theus
 from theus.testing import Commits, FakeClock, Picture, record_commits
 
 
+def bare(base: type) -> Any:
+    """A layer without fields. Who forgot to override the context reads its name in an error."""
+    return type("OverrideTheusContext", (base,), {})()
+
+
 @pytest.fixture
 def theus_context() -> object:
     """Give the context that the engines below run on. Override it with one of yours."""
-    return BaseSystemContext(BaseGlobalContext(), BaseDomainContext())
+    return BaseSystemContext(bare(BaseGlobalContext), bare(BaseDomainContext))
 
 
 @pytest.fixture
