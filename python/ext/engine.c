@@ -517,6 +517,15 @@ static void edit_dealloc(PyObject *op) {
   Py_DECREF(type);
 }
 
+// What a block has, or else how to use one: who forgot the with asks it for the fields of the context.
+static PyObject *edit_getattro(PyObject *op, PyObject *name) {
+  PyObject *found = PyObject_GenericGetAttr(op, name);
+  if (found == NULL && PyErr_ExceptionMatches(PyExc_AttributeError))
+    PyErr_Format(PyExc_AttributeError,
+                 "edit() is a block and has no %R itself: write `with engine.edit() as ctx:`", name);
+  return found;
+}
+
 static PyMethodDef edit_methods[] = {
     {"__enter__", edit_enter, METH_NOARGS, "Begin; returns a context that may be read and written."},
     {"__exit__", METHOD(edit_exit), METH_FASTCALL, "Commit, or roll back after an exception."},
@@ -531,6 +540,7 @@ static PyType_Slot edit_slots[] = {
     {Py_tp_traverse, edit_traverse},
     {Py_tp_clear, edit_clear},
     {Py_tp_methods, edit_methods},
+    {Py_tp_getattro, edit_getattro},
     {0, NULL},
 };
 

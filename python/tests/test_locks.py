@@ -76,6 +76,14 @@ def test_edit_writes() -> None:
         refused(lambda: setattr(engine.ctx.domain_ctx, "balance", 0))
 
 
+def test_edit_without_with() -> None:
+    """Who forgot the with reads how an edit() block is written, and nothing was written."""
+    with TheusEngine(System(), strict_mode=True) as engine:
+        with pytest.raises(AttributeError, match=r"write `with engine.edit\(\) as ctx:`"):
+            engine.edit().domain_ctx.balance = 1
+        assert (engine.version, engine.ctx.domain_ctx.balance) == (0, 100)
+
+
 class Careful(BaseDomainContext):
     """A layer with code of its own in the way of every write."""
 
