@@ -202,6 +202,7 @@ def test_an_error_kept_by_the_caller_keeps_no_state() -> None:
     assert caught.value.__traceback__ is not None
 
 
+@pytest.mark.bare  # freed memory stays with a sanitizer for a while
 def test_many_runs_leave_nothing() -> None:
     """M4: memory and objects are flat over 100,000 runs, a million in test-deep; some fail."""
     world = World(n=0, items=[1, 2, 3], d={"k": {"x": 1}}, obj=Plain(a=1))
