@@ -11,6 +11,8 @@
 // The run belongs to the task in which it began: what the task runs meanwhile is a savepoint of it,
 // what other tasks of the same thread run is not. Dropped before its end, it is rolled back.
 //
+// In training mode there is nothing to begin but the call itself, for ctx.local and ctx.log (call.c).
+//
 // Ownership rules: an attempts object owns the process, its arguments and the scope while one runs.
 //
 // Calls that run Python code: the process, and all that scope_finish runs.
@@ -22,6 +24,7 @@ typedef struct {
   process *proc;     // owned
   PyObject *kwargs;  // owned: dict
   scope *scope;      // owned while an attempt runs
+  awaited *awaited;  // the same in training mode
   unsigned lost;
   uint64_t judged; // for what the audit has counted this call, handed on from attempt to attempt
 } attempts;
@@ -34,6 +37,7 @@ PyObject *attempts_new(engine *e, process *p, PyObject *kwargs) {
   a->proc = (process *)Py_NewRef((PyObject *)p);
   a->kwargs = Py_NewRef(kwargs);
   a->scope = NULL;
+  a->awaited = NULL;
   a->lost = 0;
   a->judged = 0;
   PyObject_GC_Track((PyObject *)a);
@@ -41,7 +45,7 @@ PyObject *attempts_new(engine *e, process *p, PyObject *kwargs) {
 }
 
 // Calls the process with a ctx and the arguments. New.
-static PyObject *call(attempts *a, PyObject *ctx) {
+static PyObject *run(attempts *a, PyObject *ctx) {
   PyObject *args = PyTuple_Pack(1, ctx);
   PyObject *result = args == NULL ? NULL : PyObject_Call(a->proc->func, args, a->kwargs);
   Py_XDECREF(args);
@@ -66,11 +70,13 @@ static PyObject *attempts_begin(PyObject *op, PyObject *unused) {
   (void)unused;
   attempts *a = (attempts *)op;
   engine *e = a->engine;
-  if (!e->strict)
-    return call(a, e->ctx);
-  if (a->scope != NULL) {
+  if (a->scope != NULL || a->awaited != NULL) {
     PyErr_SetString(PyExc_RuntimeError, "this attempt has begun already");
     return NULL;
+  }
+  if (!e->strict) {
+    a->awaited = awaited_begin(e, a->proc);
+    return a->awaited == NULL ? NULL : run(a, e->ctx);
   }
   if (a->lost == 0 && e->n_running > 0) { // views of another run become plain values
     PyObject *given = plain(e->st, a->kwargs);
@@ -85,9 +91,19 @@ static PyObject *attempts_begin(PyObject *op, PyObject *unused) {
     return NULL;
   a->scope = s;
   PyObject *ctx = pass_gate(a) < 0 ? NULL : scope_context(s);
-  PyObject *result = ctx == NULL ? NULL : call(a, ctx);
+  PyObject *result = ctx == NULL ? NULL : run(a, ctx);
   Py_XDECREF(ctx);
   return result;
+}
+
+// Ends the call of training mode, if one goes on.
+static void stop_waiting(attempts *a) {
+  awaited *call = a->awaited;
+  a->awaited = NULL;
+  if (call != NULL) {
+    awaited_end(call);
+    Py_DECREF((PyObject *)call);
+  }
 }
 
 // No further attempt follows.
@@ -116,8 +132,10 @@ static PyObject *finish(attempts *a, PyObject *result, theus_outcome outcome) {
 
 static PyObject *attempts_end(PyObject *op, PyObject *given) {
   attempts *a = (attempts *)op;
-  if (!a->engine->strict)
+  if (!a->engine->strict) {
+    stop_waiting(a);
     return Py_BuildValue("(OO)", Py_True, given);
+  }
   if (a->scope == NULL) {
     PyErr_SetString(PyExc_RuntimeError, "no attempt runs");
     return NULL;
@@ -137,8 +155,10 @@ static PyObject *attempts_fail(PyObject *op, PyObject *error) {
     PyErr_Format(PyExc_TypeError, "fail takes an exception, not %s", Py_TYPE(error)->tp_name);
     return NULL;
   }
-  if (a->scope == NULL) // training mode, or it could not begin
+  if (a->scope == NULL) { // training mode, or it could not begin
+    stop_waiting(a);
     return Py_NewRef(error);
+  }
   errors_put(Py_NewRef(error));
   theus_outcome outcome = driver_outcome(a->engine, a->proc);
   heavy_explain(a->scope);
@@ -155,6 +175,7 @@ static int attempts_traverse(PyObject *op, visitproc visit, void *arg) {
   Py_VISIT(a->proc);
   Py_VISIT(a->kwargs);
   Py_VISIT(a->scope);
+  Py_VISIT((PyObject *)a->awaited);
   return 0;
 }
 
@@ -169,6 +190,7 @@ static int attempts_clear(PyObject *op) {
     a->judged = s->judged;
     Py_DECREF((PyObject *)s);
   }
+  stop_waiting(a);
   be_over(a);
   Py_CLEAR(a->kwargs);
   return 0;

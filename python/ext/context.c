@@ -11,14 +11,19 @@ static void keep(scope *s, PyObject **slot, PyObject *made) {
     PyErr_SetString(PyExc_RuntimeError, "the run ended while its ctx was read");
 }
 
+PyObject *context_new_local(state *st) { return PyObject_CallNoArgs((PyObject *)st->namespace_type); }
+
+PyObject *context_new_log(PyObject *name) {
+  PyObject *module = PyImport_ImportModule("theus._context");
+  PyObject *log = module == NULL ? NULL : PyObject_CallMethod(module, "process_logger", "O", name);
+  Py_XDECREF(module);
+  return log;
+}
+
 // New: the scratch namespace of this call; it ends with the call.
 static PyObject *local_of(scope *s) {
   if (s->local == NULL) {
-    PyObject *types = PyImport_ImportModule("types");
-    PyObject *type = types == NULL ? NULL : PyObject_GetAttrString(types, "SimpleNamespace");
-    PyObject *local = type == NULL ? NULL : PyObject_CallNoArgs(type);
-    Py_XDECREF(type);
-    Py_XDECREF(types);
+    PyObject *local = context_new_local(s->st);
     keep(s, &s->local, local);
     Py_XDECREF(local);
   }
@@ -27,9 +32,7 @@ static PyObject *local_of(scope *s) {
 
 static PyObject *log_of(scope *s) {
   if (s->log == NULL) {
-    PyObject *module = PyImport_ImportModule("theus._context");
-    PyObject *log = module == NULL ? NULL : PyObject_CallMethod(module, "process_logger", "O", s->name);
-    Py_XDECREF(module);
+    PyObject *log = context_new_log(s->name);
     keep(s, &s->log, log);
     Py_XDECREF(log);
   }

@@ -119,8 +119,34 @@ static PyObject *attempt(engine *e, process *p, start how, uint64_t *judged, PyO
   return result;
 }
 
-// kwargs[0] is a slot the caller may overwrite for the call; values follow it.
-PyObject *driver_execute(engine *e, process *p, PyObject *const *kwargs, PyObject *kwnames) {
+// Calls the function of a process with the raw context and arguments. New.
+static PyObject *call_with(engine *e, process *p, PyObject *const *kwargs, PyObject *kwnames) {
+  Py_ssize_t n = PyTuple_GET_SIZE(kwnames);
+  PyObject *small[9], **stack = small;
+  if (n + 1 > (Py_ssize_t)Py_ARRAY_LENGTH(small) &&
+      (stack = PyMem_Malloc((size_t)(n + 1) * sizeof(PyObject *))) == NULL)
+    return PyErr_NoMemory();
+  stack[0] = e->ctx;
+  memcpy(stack + 1, kwargs, (size_t)n * sizeof(PyObject *));
+  PyObject *result = PyObject_Vectorcall(p->func, stack, 1, kwnames);
+  if (stack != small)
+    PyMem_Free(stack);
+  return result;
+}
+
+static PyObject *execute_raw(engine *e, process *p, PyObject *const *kwargs, PyObject *kwnames) {
+  raw_call *c = call_begin(e, p);
+  if (c == NULL)
+    return NULL;
+  Py_INCREF((PyObject *)p);
+  PyObject *result = kwnames == NULL ? PyObject_Vectorcall(p->func, &e->ctx, 1, NULL)
+                                     : call_with(e, p, kwargs, kwnames);
+  call_end(p, c);
+  Py_DECREF((PyObject *)p);
+  return result;
+}
+
+static PyObject *execute_strict(engine *e, process *p, PyObject *const *kwargs, PyObject *kwnames) {
   Py_ssize_t n = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
   PyObject *small[9], **stack = small;
   if (n + 1 > (Py_ssize_t)Py_ARRAY_LENGTH(small) &&
@@ -128,13 +154,6 @@ PyObject *driver_execute(engine *e, process *p, PyObject *const *kwargs, PyObjec
     return PyErr_NoMemory();
   PyObject *result = NULL;
   Py_INCREF((PyObject *)p);
-  if (!e->strict) {
-    stack[0] = e->ctx;
-    for (Py_ssize_t i = 0; i < n; i++)
-      stack[i + 1] = kwargs[i];
-    result = PyObject_Vectorcall(p->func, stack, 1, kwnames);
-    goto done;
-  }
   Py_ssize_t given = 0;
   for (; given < n; given++) {
     // Where nothing runs there are no views to be made plain.
@@ -155,9 +174,12 @@ PyObject *driver_execute(engine *e, process *p, PyObject *const *kwargs, PyObjec
     errors_about(e->st, p);
   for (Py_ssize_t i = 0; i < given; i++)
     Py_DECREF(stack[i + 1]);
-done:
   Py_DECREF((PyObject *)p);
   if (stack != small)
     PyMem_Free(stack);
   return result;
+}
+
+PyObject *driver_execute(engine *e, process *p, PyObject *const *kwargs, PyObject *kwnames) {
+  return e->strict ? execute_strict(e, p, kwargs, kwnames) : execute_raw(e, p, kwargs, kwnames);
 }

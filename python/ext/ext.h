@@ -6,6 +6,7 @@
 //   engine   owns the user's context, its processes, its shapes, one spare core
 //   process  owns the function and the error classes of one registered process
 //   shape    a cached answer of the kernel (contract x path); lives as long as its engine
+//   call     the same in training mode, as little of it as there is: local and log
 //   scope    one run of one process; owns its engine until it ends; is what views hold on to
 //   core     one top-level transaction: nodes, log, reads, savepoints; belongs to its outermost scope
 //   node     one user object inside a core; owns the object and what is pending for it
@@ -39,6 +40,8 @@ typedef struct overlay overlay;
 typedef struct view view;
 typedef struct plan plan;
 typedef struct method method;
+typedef struct raw_call raw_call;
+typedef struct awaited awaited;
 typedef struct journal journal; // what was there before a commit; its release may run destructors
 typedef struct schema schema;
 
@@ -122,8 +125,12 @@ struct state {
   PyObject *s_domain_ctx, *s_global_ctx, *s_local, *s_log, *s_class, *s_setattr, *s_delattr;
   PyObject *s_dict, *s_getattr, *s_edit, *s_resolve, *s_lock_manager, *s_default_factory, *s_any;
   PyObject *task; // ContextVar: the innermost scope that belongs to the running task
+  PyObject *awaiting; // ContextVar: the innermost awaited call of training mode in the running task
+  uint64_t n_awaited; // calls of that kind that have begun
+  uint64_t n_pending; // and not ended
   PyTypeObject *process_type, *heavy_type, *tensor_type, *memory_type;
-  PyTypeObject *program_type, *run_type, *attempts_type;
+  PyTypeObject *program_type, *run_type, *attempts_type, *awaited_type, *supplied_type;
+  PyTypeObject *namespace_type; // types.SimpleNamespace
   destructor python_dealloc;                      // what every class written in Python has
   PyObject *module;                               // borrowed: the one whose state this is
   bool has_models;                                // a pydantic model was met
@@ -185,6 +192,16 @@ void shape_free(shape *s);
 
 // ---- engines and processes (engine.c, process.c) -----------------------------------------------
 
+// What a call in training mode has besides the raw context (call.c).
+struct raw_call {
+  PyObject *ctx;         // borrowed: the context that the process was handed; NULL: it does not go on
+  PyObject *name;        // borrowed: of the process
+  PyObject *local, *log; // owned, NULL until asked for
+  raw_call *outer;       // what goes on around it in this thread
+  uint64_t within;       // number of the awaited call in which it began, or 0
+  bool asked;            // there is a local or a log
+};
+
 struct process {
   PyObject_HEAD
   theus_process id;
@@ -200,6 +217,7 @@ struct process {
   PyObject *defaults;  // of its parameters, by name; NULL until a rule asks
   PyObject *required;  // tuple: its parameters without a default
   bool open;           // it takes arguments of any name
+  raw_call call;       // for the one that goes on, unless there are several
 };
 
 #define KNOWN_NAMES 16
@@ -325,6 +343,17 @@ PyObject *scope_finish(scope *s, PyObject *result, theus_outcome outcome);
 bool scope_is_outside(engine *e); // nothing runs here, and what stands in the objects is committed
 bool scope_is_here(scope *s); // it is the innermost of its transaction, and of this thread or task
 void scope_abandon(scope *s); // ends it without a word; keeps the exception state
+
+// A call in training mode, where there is no scope (call.c): what ctx.local and ctx.log ask for.
+raw_call *call_begin(engine *e, process *p); // goes on in this thread; NULL with an exception
+void call_end(process *p, raw_call *c);      // keeps the exception state
+awaited *awaited_begin(engine *e, process *p); // new: goes on in this task, for calls in steps
+void awaited_end(awaited *a);                  // keeps the exception state
+// New: the local or the log of the innermost call that was handed ctx; NULL without an exception: no
+// such call goes on here.
+PyObject *call_supply(state *st, PyObject *ctx, bool log);
+PyObject *context_new_local(state *st);     // new
+PyObject *context_new_log(PyObject *name);  // new: of the process of that name
 
 PyObject *driver_execute(engine *e, process *p, PyObject *const *kwargs, PyObject *kwnames);
 PyObject *attempts_new(engine *e, process *p, PyObject *kwargs); // new: a call in steps (attempts.c)
@@ -812,6 +841,7 @@ extern PyType_Spec tracked_default_spec, frozen_default_spec;
 extern PyType_Spec tracked_bytes_spec, frozen_bytes_spec;
 extern PyType_Spec program_spec, run_spec; // workflows (flux.c)
 extern PyType_Spec attempts_spec;
+extern PyType_Spec awaited_spec, supplied_spec; // what training mode supplies
 extern PyType_Spec part_spec, set_part_spec; // instances of subclasses of containers
 
 #define METHOD(f) ((PyCFunction)(void (*)(void))(f))

@@ -206,7 +206,11 @@ static int find_builtins(state *st) {
   st->builtin[FAMILY_DEQUE] = builtin_type("_collections", "deque");
   st->counter = builtin_type("collections", "Counter");
   st->cached_property = builtin_type("functools", "cached_property");
-  return st->counter == NULL || st->cached_property == NULL || st->builtin[FAMILY_DEFAULT] == NULL || st->builtin[FAMILY_DEQUE] == NULL ? -1 : 0;
+  st->namespace_type = builtin_type("types", "SimpleNamespace");
+  return st->counter == NULL || st->cached_property == NULL || st->namespace_type == NULL ||
+                 st->builtin[FAMILY_DEFAULT] == NULL || st->builtin[FAMILY_DEQUE] == NULL
+             ? -1
+             : 0;
 }
 
 // The view types of containers. Those of a dict's relatives derive from those of dict.
@@ -280,6 +284,7 @@ static int kernel_exec(PyObject *module) {
   if (intern_names(st) < 0 || import_views(st) < 0 || find_builtins(st) < 0 ||
       (st->removed = PyObject_CallNoArgs((PyObject *)&PyBaseObject_Type)) == NULL ||
       (st->task = PyContextVar_New("theus", NULL)) == NULL ||
+      (st->awaiting = PyContextVar_New("theus.training", NULL)) == NULL ||
       PyModule_AddIntConstant(module, "ABI_VERSION", THEUS_ABI_VERSION) < 0)
     return -1;
   return add_type(module, &st->engine_type, &engine_spec, true) < 0 ||
@@ -299,6 +304,8 @@ static int kernel_exec(PyObject *module) {
                  add_type(module, &st->program_type, &program_spec, true) < 0 ||
                  add_type(module, &st->run_type, &run_spec, true) < 0 ||
                  add_type(module, &st->attempts_type, &attempts_spec, true) < 0 ||
+                 add_type(module, &st->awaited_type, &awaited_spec, false) < 0 ||
+                 add_type(module, &st->supplied_type, &supplied_spec, true) < 0 ||
                  add_struct(module, &st->delta_type, &delta_desc) < 0 ||
                  add_struct(module, &st->commit_type, &commit_desc) < 0
              ? -1
@@ -316,7 +323,8 @@ static size_t owned(state *st, PyObject **refs[]) {
       (PyObject **)&st->program_type, (PyObject **)&st->run_type,     (PyObject **)&st->attempts_type,
       (PyObject **)&st->heavy_type,   (PyObject **)&st->counter,      &st->s_default_factory,
       &st->registered,                &st->opaque,                    &st->task,
-      (PyObject **)&st->cached_property,
+      (PyObject **)&st->cached_property, (PyObject **)&st->awaited_type, (PyObject **)&st->supplied_type,
+      (PyObject **)&st->namespace_type, &st->awaiting,
       &st->errors,                    &st->removed,                   &st->keys_view,
       &st->fields_type,               &st->values_view,               &st->items_view,
       &st->locked_mixin,

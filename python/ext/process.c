@@ -58,6 +58,7 @@ process *process_new(state *st, PyObject *name, PyObject *func, PyObject *errors
   p->plans[0] = p->plans[1] = NULL;
   p->defaults = p->required = NULL;
   p->open = false;
+  p->call = (raw_call){.name = name};
   p->name = Py_NewRef(name);
   p->func = Py_NewRef(func);
   p->errors = Py_NewRef(errors);

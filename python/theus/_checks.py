@@ -4,6 +4,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from theus._kernel import Supplied
 from theus.errors import ConfigError, ContractDefinitionError
 
 if TYPE_CHECKING:
@@ -102,12 +103,19 @@ def _layer(first: str, system_ctx: object) -> str:
 
 
 def _has_own(value: object, name: str) -> bool:
-    """Whether value has the attribute by itself, not through a ``__getattr__`` that has them all.
+    """Whether value has the attribute by itself: not through a ``__getattr__`` that has them all,
+    and not from a call of training mode inside of which it is asked.
 
     ``__dict__`` would tell too, but reading it makes every later access of the object slower.
     """
     try:
-        object.__getattribute__(value, name)
+        found = object.__getattribute__(value, name)
     except AttributeError:
         return False
-    return True
+    supplied = [cls.__dict__[name] for cls in type(value).__mro__ if name in cls.__dict__][:1]
+    try:
+        return not any(
+            isinstance(each, Supplied) and each.__get__(value) is found for each in supplied
+        )
+    except AttributeError:
+        return True

@@ -6,6 +6,7 @@ from inspect import get_annotations
 from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from theus._kernel import Supplied
 from theus._typing import HasDomain, Layer_co
 from theus.locks import LockManager
 from theus.zones import ContextZone, resolve_zone
@@ -101,6 +102,10 @@ class LockedContextMixin:
 class BaseSystemContext(LockedContextMixin):
     """The root of a context: two layers. Subclass it to give them types or to add more fields.
 
+    A process has ``local`` and ``log`` besides: a scratch namespace of this one call, and a logger
+    that says which process speaks. Anywhere else they raise AttributeError. In strict mode the view
+    of the root supplies them, in training mode this class does, unless it has fields of that name.
+
     >>> from theus import BaseDomainContext, BaseGlobalContext, BaseSystemContext
     >>> root = BaseSystemContext(BaseGlobalContext(), BaseDomainContext())
     >>> root.domain is root.domain_ctx
@@ -109,6 +114,9 @@ class BaseSystemContext(LockedContextMixin):
 
     global_ctx: Any
     domain_ctx: Any
+
+    local = Supplied("local")
+    log = Supplied("log")
 
     @property
     def domain(self: HasDomain[Layer_co]) -> Layer_co:

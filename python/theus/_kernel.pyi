@@ -14,13 +14,26 @@ from collections.abc import (
     Sequence,
     ValuesView,
 )
-from types import GenericAlias, TracebackType
-from typing import Any, Final, Generic, Self, SupportsIndex, final
+from types import GenericAlias, SimpleNamespace, TracebackType
+from typing import (
+    Any,
+    Final,
+    Generic,
+    Literal,
+    Self,
+    SupportsIndex,
+    TypeVar,
+    final,
+    overload,
+)
 
 from _typeshed import structseq
 from typing_extensions import disjoint_base
 
 from theus._typing import Root
+from theus.guards import ContextLoggerAdapter
+
+_T_co = TypeVar("_T_co", covariant=True)
 
 @disjoint_base
 class Engine(Generic[Root]):
@@ -162,6 +175,17 @@ class Attempts:
     def begin(self) -> Any: ...
     def end(self, result: Any, /) -> tuple[bool, Any]: ...
     def fail(self, error: BaseException, /) -> BaseException | None: ...
+
+@final
+class Supplied(Generic[_T_co]):
+    """An attribute that a running call supplies, in training mode."""
+
+    @overload
+    def __new__(cls, name: Literal["local"], /) -> Supplied[SimpleNamespace]: ...
+    @overload
+    def __new__(cls, name: Literal["log"], /) -> Supplied[ContextLoggerAdapter]: ...
+    def __get__(self, instance: object, owner: type | None = None, /) -> _T_co:
+        """Raises AttributeError where no call that was handed this context goes on."""
 
 @final
 class Edit(Generic[Root]):

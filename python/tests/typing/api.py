@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Annotated, Any, assert_type
 
 import theus
 from theus.contracts import ContractMatrix, ProcessContract, Reference
 from theus.delta import Commit, DeltaEntry
+from theus.guards import ContextLoggerAdapter
 from theus.interfaces import IEngine, IOrchestrator, IScheduler
 from theus.locks import LockManager
 from theus.orchestrator import (
@@ -41,6 +43,10 @@ class System(theus.BaseSystemContext):
 def debit(ctx: System, amount: int) -> int:
     """Keep its signature below the decorator."""
     assert_type(ctx.domain_ctx.balance, int)
+    assert_type(ctx.local, SimpleNamespace)
+    assert_type(ctx.log, ContextLoggerAdapter)
+    ctx.local.any_name = 1
+    ctx.log.info("debited", amount=amount)
     return ctx.domain_ctx.balance - amount
 
 
