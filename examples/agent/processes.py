@@ -1,7 +1,6 @@
 """What the agent does, one process per step: begin, then act, perceive, learn until done, finish.
 
 agent.yaml says in which order. Around the lessons stand plan, which sets the next exam, and rest.
-
 A contract says all that its process can touch; the kernel refuses the rest. So these are facts,
 not habits: act cannot learn, learn cannot move the taxi, and no one can change the rules.
 """

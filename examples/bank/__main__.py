@@ -72,3 +72,23 @@ def check(books: Books, outcomes: Counter[str], plain: PlainBank) -> dict[str, b
 
 if __name__ == "__main__":
     sys.exit(main())
+
+# Output:
+# Replaying 100,000 transfers between 1,000 accounts: ...
+#
+#   committed             85,279
+#   InsufficientFunds     12,513
+#   BadAmount                994
+#   UnknownAccount           920
+#   ReserveExhausted         294
+#
+# ... s, ... a second; plain Python: ... s
+#
+#   ok      no money was made or lost
+#   ok      no reserve was made or lost
+#   ok      no balance is negative
+#   ok      no reserve is negative
+#   ok      every commit was counted, no refusal was
+#   ok      the plain bank refuses the same transfers
+#   ok      the plain bank has the same balances
+#   ok      the plain bank has the same reserves
