@@ -538,6 +538,7 @@ struct core {
   const uint64_t *now; // the engine's clock; &seen: it needs no other version
   bool lost;           // it lost: every read raises, and it is dropped at its end
   bool reader;         // its contract lets it write nothing a commit applies
+  unsigned kept;       // how often a commit left it what stood there before (preserve.c)
   PyObject *verdict;   // owned: why it may not run again; NULL if it may
 
   // Whose it is (scope.c).
@@ -552,12 +553,16 @@ struct core {
 
 #define APPLYING UINT64_MAX // a commit is carried out: nobody else may look
 
+// core_torn ends an operation in whose middle c->kept moved, and that cannot be done again: a collection
+// or the __eq__ of a key let a commit in, and what a reader has found may be of two versions. -1.
+//
 // What is read is noted before it is looked at (reads.c): key is one of the two below, that of a
 // name or item, or THEUS_WHOLE_KEY, THEUS_SIZE_KEY. 0; -1 with an exception: the transaction has
 // lost, or ended while it waited. Afterwards a view may be stale.
 int core_note(core *c, node *n, uint64_t key);
 int core_note_object(core *c, PyObject *target, uint64_t key);
 int core_catch_up(core *c);
+int core_torn(core *c);
 int core_read_late(core *c, node *n, uint64_t key);
 static inline int core_fresh(core *c) { return c->seen == *c->now ? 0 : core_catch_up(c); }
 static inline int core_read(core *c, node *n, uint64_t key) {

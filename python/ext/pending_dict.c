@@ -46,7 +46,15 @@ static int get(node *n, PyObject *key, PyObject **value) {
 int dict_get(core *c, node *n, PyObject *key, PyObject **value) {
   *value = NULL;
   core_enter(c);
-  int got = core_read(c, n, key_of_item(key)) < 0 ? -1 : get(n, key, value);
+  int got = core_read(c, n, key_of_item(key));
+  unsigned kept = c->kept;
+  if (got == 0)
+    got = get(n, key, value);
+  while (got >= 0 && c->kept != kept) { // an __eq__ let a commit in: what was found is of both versions
+    Py_CLEAR(*value);
+    kept = c->kept;
+    got = core_read(c, n, THEUS_WHOLE_KEY) < 0 ? -1 : get(n, key, value);
+  }
   core_exit(c);
   return got;
 }
@@ -341,7 +349,17 @@ static int next(node *n, dict_cursor *at, PyObject **key, PyObject **value) {
 
 int dict_next(core *c, node *n, dict_cursor *at, PyObject **key, PyObject **value) {
   core_enter(c);
-  int more = core_read(c, n, THEUS_WHOLE_KEY) < 0 ? -1 : next(n, at, key, value);
+  int more = core_read(c, n, THEUS_WHOLE_KEY);
+  unsigned kept = c->kept;
+  if (more == 0)
+    more = next(n, at, key, value);
+  if (more >= 0 && c->kept != kept) {
+    if (more > 0) {
+      Py_CLEAR(*key);
+      Py_CLEAR(*value);
+    }
+    more = core_torn(c);
+  }
   at->passed += more > 0;
   core_exit(c);
   return more;

@@ -28,7 +28,14 @@ static int holds(node *n, PyObject *element) {
 
 int set_contains(core *c, node *n, PyObject *element) {
   core_enter(c);
-  int there = core_read(c, n, key_of_item(element)) < 0 ? -1 : holds(n, element);
+  unsigned kept;
+  int there;
+  do { // an __eq__ may let a commit in: then what was found is of both versions
+    there = core_read(c, n, key_of_item(element));
+    kept = c->kept;
+    if (there == 0)
+      there = holds(n, element);
+  } while (there >= 0 && c->kept != kept);
   core_exit(c);
   return there;
 }
@@ -211,8 +218,20 @@ error:
 }
 
 PyObject *set_elements(core *c, node *n) {
+  PyObject *elements = NULL;
   core_enter(c);
-  PyObject *elements = core_read(c, n, THEUS_WHOLE_KEY) < 0 ? NULL : elements_of(n);
+  for (bool again = true; again;) { // a collection may let a commit in: then the set has changed size
+    again = false;
+    if (core_read(c, n, THEUS_WHOLE_KEY) < 0)
+      break;
+    unsigned kept = c->kept;
+    elements = elements_of(n);
+    if (c->kept != kept && (elements != NULL || PyErr_ExceptionMatches(PyExc_RuntimeError))) {
+      Py_CLEAR(elements);
+      PyErr_Clear();
+      again = true;
+    }
+  }
   core_exit(c);
   return elements;
 }

@@ -120,8 +120,7 @@ static int keep_container(state *st, node *n) {
     copy = base_copy_dict(target);
     break;
   case KIND_SET:
-    it = PySet_Type.tp_iter(target);
-    copy = it == NULL ? NULL : PySet_New(it);
+    copy = PySet_New(target); // from a set it compares no elements
     break;
   case KIND_DEQUE:
     it = st->builtin[FAMILY_DEQUE]->tp_iter(target);
@@ -170,6 +169,7 @@ static bool concerned(const core *reader, const core *c) {
 
 static void preserve_for(state *st, core *reader, const core *c) {
   core_enter(reader);
+  reader->kept++;
   for (size_t i = 0; i < c->n_dirty; i++)
     if (keep(st, reader, c->dirty[i]) < 0) {
       PyErr_Clear(); // no memory to keep it: then it runs again

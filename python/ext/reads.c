@@ -224,6 +224,11 @@ int core_catch_up(core *c) {
   return failed;
 }
 
+int core_torn(core *c) {
+  core_lose(c);
+  return core_catch_up(c);
+}
+
 int core_read_late(core *c, node *n, uint64_t key) {
   core_enter(c);
   int failed = catch_up(c);

@@ -1,7 +1,10 @@
 """Each way in which runs at once can go wrong, by its name: one interleaving each, by no clock."""
 
+import gc
+import random
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -308,6 +311,93 @@ def test_torn_read() -> None:
     for thread in readers:
         thread.join(LIMIT)
     assert seen == [(1, 1)] * 3
+
+
+@pytest.mark.parametrize("kind", ["set", "dict"])
+def test_a_commit_while_a_reader_compares_keys(kind: str) -> None:
+    """The state changes in the middle of one operation of a reader, in an __eq__: it shows one
+    version all the same, the one that the reader has seen before."""
+    halt = Halt()
+
+    class Key:
+        def __hash__(self) -> int:
+            return 7
+
+        def __eq__(self, other: object) -> bool:
+            halt()
+            return isinstance(other, Key)
+
+    items: Any = {Key()} if kind == "set" else {Key(): 0}
+    world = World(items=items, n=0)
+
+    def look(ctx: Any) -> tuple[int, bool, int]:
+        return ctx.domain.n, Key() in ctx.domain.items, ctx.domain.n
+
+    def clear(ctx: Any) -> None:
+        ctx.domain.items.clear()
+        ctx.domain.n = 1
+
+    seen = halt.during(
+        lambda: world.run(look, inputs=["domain"], outputs=[]), lambda: world.run(clear)
+    )
+    assert seen == (0, True, 0)
+    assert counts(world)["conflicts"] == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_commit_while_a_reader_collects_garbage(kind: str) -> None:
+    """A collection, wherever it comes, may let others commit (CPython 3.11 collects in the middle
+    of an operation): a reader sees one version all the same, and no error of the interpreter."""
+    world = World(items=filled(kind), n=0)
+    over = threading.Event()
+    rng = random.Random(11)
+
+    def pause(*_: object) -> None:
+        if threading.current_thread() is reader and rng.random() < 0.2:
+            time.sleep(1e-3)  # longer than a commit takes
+
+    def look(ctx: Any) -> tuple[int, int, int]:
+        first = ctx.domain.n
+        return first, len(list(elements(ctx.domain.items))), ctx.domain.n
+
+    def grow(ctx: Any) -> None:
+        ctx.domain.n += 1
+        insert(kind, ctx.domain.items, ctx.domain.n + 2)
+
+    def read() -> None:
+        try:
+            for _ in range(100):
+                first, size, last = world.run(look, inputs=["domain"], outputs=[])
+                assert first == last == size - 3
+        finally:
+            over.set()
+
+    def write() -> None:
+        while not over.is_set() and world.domain.n < 2000:
+            world.run(grow)
+            time.sleep(1e-4)
+
+    before = gc.get_threshold()
+    gc.callbacks.append(pause)
+    errors: list[BaseException] = []
+
+    def body() -> None:
+        try:
+            read()
+        except BaseException as error:
+            errors.append(error)
+
+    reader = threading.Thread(target=body, daemon=True)
+    gc.set_threshold(1)
+    try:
+        reader.start()
+        write()
+        reader.join(LIMIT)
+    finally:
+        gc.set_threshold(*before)
+        gc.callbacks.remove(pause)
+    assert errors == []
+    assert not reader.is_alive()
 
 
 # ---- who does not conflict -----------------------------------------------------------------------
