@@ -246,6 +246,8 @@ kind kind_of(state *st, PyObject *value) {
     return (kind)slot->kind;
   kind k = classify(st, value);
   bool per_value = t == &PyCFunction_Type || t == &PyMethod_Type;
+  if (t->tp_version_tag == 0)
+    (void)_PyType_Lookup(t, st->s_class); // borrowed; a type has no version before its first lookup
   if (k != KIND_ERROR && !per_value)
     *slot = (kind_slot){t, t->tp_version_tag, (uint8_t)k,
                         k >= KIND_LIST && k <= KIND_OBJECT ? (uint8_t)facts_of(st, t) : 0};
