@@ -1,160 +1,11 @@
 // apply.c: a commit carried out. Every written object gets its pending changes, in the order of
 // first writes; if anything raises on the way (a setter, a validator, an __eq__, memory), what was
-// applied is undone in reverse and the error stands. Only written fields, keys and items are
-// touched.
+// applied is undone in reverse (journal.c) and the error stands. Only written fields, keys and items
+// are touched.
 //
 // When this runs, all views of the transaction are stale: no user code can change an overlay.
 // Reference count assumptions: nodes own their objects until the core is cleared, later.
-#include "ext.h"
-
-// ---- what was there before ------------------------------------------------------------------------
-
-typedef enum {
-  FIELD,
-  FIELDS,
-  KEY,
-  KEYS,
-  ITEM,
-  TAIL,
-  ADDED,
-  REMOVED,
-  ELEMENTS,
-  MEMORY, // a copy of all of it
-  PLACE,  // an item of a deque
-  PUSHED, // an item at an end of a deque
-  PULLED,
-} what;
-
-typedef struct {
-  what what;
-  PyObject *target; // borrowed from its node
-  PyObject *key;    // owned; FIELD, KEY, ADDED, REMOVED; MEMORY: how, or NULL
-  PyObject *old;    // owned; NULL: there was nothing. FIELDS, KEYS, TAIL, ELEMENTS: a copy
-  Py_ssize_t index; // ITEM, TAIL, PLACE; PUSHED, PULLED: 0 is the left end
-} undo;
-
-struct journal {
-  engine *engine; // borrowed from whoever commits
-  undo *items;    // first, until that is full
-  size_t n, cap;
-  undo first[4]; // most commits write no more
-};
-
-// Before each write: makes room for one entry, so that adding it cannot fail. Here a test may stop
-// the commit.
-static int journal_room(journal *j) {
-  if (fault_point(j->engine) < 0)
-    return -1;
-  if (j->n == j->cap) {
-    bool full = j->items == j->first;
-    size_t cap = full ? 16 : j->cap * 2;
-    undo *items = PyMem_Realloc(full ? NULL : j->items, cap * sizeof(undo));
-    if (items == NULL) {
-      PyErr_NoMemory();
-      return -1;
-    }
-    if (full)
-      memcpy(items, j->first, sizeof(j->first));
-    j->items = items;
-    j->cap = cap;
-  }
-  return 0;
-}
-
-// After a write for which there is room. Steals key and old.
-static void journal_put(journal *j, undo entry) { j->items[j->n++] = entry; }
-
-// Before a write. Steals key and old.
-static int journal_add(journal *j, undo entry) {
-  if (journal_room(j) < 0) {
-    Py_XDECREF(entry.key);
-    Py_XDECREF(entry.old);
-    return -1;
-  }
-  journal_put(j, entry);
-  return 0;
-}
-
-static int restore_fields(PyObject *target, PyObject *snapshot) {
-  PyObject *dict = PyObject_GenericGetDict(target, NULL);
-  if (dict == NULL)
-    return -1;
-  PyDict_Clear(dict);
-  int failed = PyDict_Update(dict, snapshot);
-  Py_DECREF(dict);
-  return failed;
-}
-
-static int restore_end(state *st, const undo *u) {
-  const char *left = u->what == PUSHED ? "popleft" : "appendleft";
-  const char *right = u->what == PUSHED ? "pop" : "append";
-  PyObject *done = base_deque(st, u->index == 0 ? left : right, u->target, u->old);
-  Py_XDECREF(done);
-  return done == NULL ? -1 : 0;
-}
-
-static int restore(state *st, const undo *u) {
-  switch (u->what) {
-  case FIELD:
-    return PyObject_GenericSetAttr(u->target, u->key, u->old);
-  case FIELDS:
-    return restore_fields(u->target, u->old);
-  case KEY:
-    return u->old != NULL ? base_set_item(u->target, u->key, u->old)
-                          : base_del_item(u->target, u->key);
-  case KEYS:
-    return base_clear_dict(u->target) < 0 ? -1 : base_update_dict(u->target, u->old);
-  case ITEM:
-    return PyList_SetItem(u->target, u->index, Py_NewRef(u->old));
-  case TAIL:
-    return PyList_SetSlice(u->target, u->index, PY_SSIZE_T_MAX, u->old);
-  case ADDED:
-    return PySet_Discard(u->target, u->key) < 0 ? -1 : 0;
-  case REMOVED:
-    return PySet_Add(u->target, u->key);
-  case ELEMENTS: {
-    (void)PySet_Clear(u->target); // of a set: cannot fail
-    PyObject *it = PyObject_GetIter(u->old), *element;
-    int failed = it == NULL ? -1 : 0;
-    while (!failed && (element = PyIter_Next(it)) != NULL) {
-      failed = PySet_Add(u->target, element);
-      Py_DECREF(element);
-    }
-    Py_XDECREF(it);
-    return failed || PyErr_Occurred() ? -1 : 0;
-  }
-  case MEMORY:
-    return memory_write(u->key, u->target, u->old, u->index != 0);
-  case PLACE:
-    return st->builtin[FAMILY_DEQUE]->tp_as_sequence->sq_ass_item(u->target, u->index, u->old);
-  case PUSHED:
-  case PULLED:
-    return restore_end(st, u);
-  }
-  return -1;
-}
-
-// Undoes everything, in reverse, keeping the error that stopped the commit.
-static void journal_undo(journal *j) {
-  PyObject *error = errors_take();
-  for (size_t i = j->n; i-- > 0;)
-    if (restore(j->engine->st, &j->items[i]) < 0)
-      PyErr_WriteUnraisable(j->items[i].target);
-  errors_put(error);
-}
-
-// Releases what was there before the commit; destructors run.
-void apply_forget(journal *j) {
-  if (j == NULL)
-    return;
-  for (size_t i = 0; i < j->n; i++) {
-    Py_XDECREF(j->items[i].key);
-    Py_XDECREF(j->items[i].old);
-  }
-  if (j->items != j->first)
-    PyMem_Free(j->items);
-  PyMem_Free(j);
-}
+#include "journal.h"
 
 // ---- objects --------------------------------------------------------------------------------------
 
@@ -239,9 +90,7 @@ static int apply_object(state *st, node *n, journal *j, bool exact) {
     if (value == NULL && PyErr_ExceptionMatches(PyExc_AttributeError)) {
       PyErr_Clear(); // created and deleted in the same process: there is nothing to delete
       if (!foreign) { // ... and so nothing to restore
-        j->n--;
-        Py_XDECREF(j->items[j->n].key);
-        Py_XDECREF(j->items[j->n].old);
+        journal_drop(j);
       }
       continue;
     }
@@ -438,15 +287,9 @@ _Thread_local int apply_depth;
 
 int apply_all(core *c, engine *e, journal **before) {
   state *st = e->st;
-  journal *j = *before = PyMem_Malloc(sizeof(journal));
-  if (j == NULL) {
-    PyErr_NoMemory();
+  journal *j = *before = journal_new(e);
+  if (j == NULL)
     return -1;
-  }
-  j->engine = e;
-  j->items = j->first;
-  j->n = 0;
-  j->cap = Py_ARRAY_LENGTH(j->first);
   int failed = 0;
   apply_depth++; // a setter may run a process of another engine
   for (size_t i = 0; !failed && i < c->n_dirty; i++) {
