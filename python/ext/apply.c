@@ -209,7 +209,37 @@ static int apply_set(node *n, journal *j) {
   return 0;
 }
 
+static int apply_bytes(node *n, journal *j) {
+  overlay *o = n->pending;
+  PyObject *target = n->target, *index, *piece, *old;
+  Py_ssize_t pos = 0, length = PyObject_Size(target);
+  if (length < o->keep)
+    return bytes_shorter(target);
+  while (o->changed != NULL && PyDict_Next(o->changed, &pos, &index, &piece)) {
+    Py_ssize_t i = PyLong_AsSsize_t(index);
+    if ((old = PySequence_GetSlice(target, i, i + 1)) == NULL)
+      return -1;
+    if (memory_same(old, piece))
+      Py_DECREF(old);
+    else if (journal_add(j, (undo){.what = ELEMENT, .target = target, .old = old, .index = i}) < 0 ||
+             bytes_put(target, i, piece) < 0)
+      return -1;
+  }
+  if ((old = PySequence_GetSlice(target, o->keep, length)) == NULL)
+    return -1;
+  bool same = o->added == NULL ? length == o->keep : memory_same(old, o->added);
+  if (same) {
+    Py_DECREF(old);
+    return 0;
+  }
+  // Noted first: one that has no memory to shrink has shrunk.
+  undo entry = {.what = END, .target = target, .old = old, .index = o->keep};
+  return journal_add(j, entry) < 0 ? -1 : bytes_end(target, o->keep, o->added);
+}
+
 static int apply_memory(node *n, journal *j) {
+  if (n->kind == KIND_BYTES && n->pending->full == NULL)
+    return apply_bytes(n, j);
   if (memory_unchanged(n))
     return 0;
   bool array = n->kind == KIND_ARRAY;

@@ -1,18 +1,30 @@
 // bytes.c: TrackedBytes and FrozenBytes, the views of a bytearray or array.array. Numbers are plain,
-// so every operation is the type's own: a reading one on what is there now, a writing one on the
-// private copy (pending_memory.c), which checks types and ranges at the user's line.
+// so every operation is the type's own. What changes elements or the end runs on a part of its own,
+// which is then put where it belongs (pending_bytes.c); any other writing one on the private copy
+// (pending_memory.c), a reading one on what is there now. Either way the type checks what it is given
+// at the user's line.
 //
 // As a buffer an input is read-only memory, not copied; an output is its private copy.
+//
+// Calls that run Python code: __index__ of what is given, its iteration, and the warning about a copy.
 #include "ext.h"
 
 static int writable(view *v) {
   return view_writable(v, v->node == NULL ? "" : Py_TYPE(v->node->target)->tp_name);
 }
 
+// Before what is pending is changed: all of it counts as read. 0, -1.
+static int changing(view *v) {
+  if (writable(v) < 0 || core_read(v->scope->core, v->node, THEUS_WHOLE_KEY) < 0)
+    return -1;
+  VIEW_CHECK_INT(v); // it may have waited
+  return 0;
+}
+
 // New: what is there now, to read it.
 static PyObject *now(PyObject *op) {
   view *v = (view *)op;
-  return view_readable(v) < 0 ? NULL : memory_now(v->node);
+  return view_readable(v) < 0 ? NULL : memory_whole(v);
 }
 
 // New: the private copy, to write it.
@@ -34,22 +46,66 @@ static PyObject *operand(PyObject *value) {
 
 // ---- methods --------------------------------------------------------------------------------------
 
-static bool writes(PyObject *name) {
-  static const char *const names[] = {"append",   "extend",    "insert",   "pop",         "remove",
-                                      "reverse",  "clear",     "byteswap", "fromfile",    "frombytes",
-                                      "fromlist", "fromunicode", "resize", "__setitem__", "__delitem__",
-                                      "__iadd__", "__imul__"};
-  for (size_t i = 0; i < Py_ARRAY_LENGTH(names); i++)
+static bool among(PyObject *name, const char *const *names, size_t n) {
+  for (size_t i = 0; i < n; i++)
     if (PyUnicode_CompareWithASCIIString(name, names[i]) == 0)
       return true;
   return false;
 }
 
-PyObject *bytes_run(view *v, PyObject *func, bytes_body body, void *arg) {
-  PyObject *name = PyObject_GetAttrString(func, "__name__");
-  bool write = name != NULL && writes(name);
-  PyObject *self = name == NULL ? NULL : write ? private((PyObject *)v) : now((PyObject *)v);
-  Py_XDECREF(name);
+static bool writes(PyObject *name) {
+  static const char *const names[] = {"append",   "extend",    "insert",   "pop",         "remove",
+                                      "reverse",  "clear",     "byteswap", "fromfile",    "frombytes",
+                                      "fromlist", "fromunicode", "resize", "__setitem__", "__delitem__",
+                                      "__iadd__", "__imul__"};
+  return among(name, names, Py_ARRAY_LENGTH(names));
+}
+
+// Those that only add at the end, whatever is there.
+static bool adds(PyObject *name) {
+  static const char *const names[] = {"append",    "extend",   "frombytes",
+                                      "fromlist", "fromfile", "fromunicode"};
+  return among(name, names, Py_ARRAY_LENGTH(names));
+}
+
+// New: what a method gives that adds at the end. It runs on an empty part.
+static PyObject *add(view *v, bytes_body body, void *arg) {
+  PyObject *part = changing(v) < 0 ? NULL : bytes_part(v->node, 0, 0);
+  if (part == NULL)
+    return NULL;
+  PyObject *result = body(part, arg);
+  PyObject *error = result == NULL ? errors_take() : NULL;
+  bool added = result != NULL || (v->node != NULL && PyObject_Size(part) > 0);
+  if (added && (changing(v) < 0 || bytes_append(v->scope->core, v->node, part) < 0 ||
+                log_write((PyObject *)v) < 0)) {
+    Py_CLEAR(result);
+    Py_CLEAR(error);
+  }
+  if (error != NULL) // what it added until then stays, as in a plain one
+    errors_put(error);
+  Py_DECREF(part);
+  return result;
+}
+
+// New: the last element, which goes.
+static PyObject *pop(view *v, bytes_body body, void *arg) {
+  if (changing(v) < 0)
+    return NULL;
+  Py_ssize_t n = bytes_len(v->node);
+  if (n == 0) { // the type says so
+    PyObject *empty = bytes_part(v->node, 0, 0), *none = empty == NULL ? NULL : body(empty, arg);
+    Py_XDECREF(empty);
+    return none;
+  }
+  PyObject *last = bytes_get(v->node, n - 1);
+  if (last != NULL && (bytes_drop_last(v->scope->core, v->node) < 0 || log_write((PyObject *)v) < 0))
+    Py_CLEAR(last);
+  return last;
+}
+
+// New: what a method gives that needs all of it in one.
+static PyObject *run_whole(view *v, bool write, bytes_body body, void *arg) {
+  PyObject *self = write ? private((PyObject *)v) : now((PyObject *)v);
   PyObject *result = self == NULL ? NULL : body(self, arg);
   if (result == self && result != NULL)
     Py_SETREF(result, Py_NewRef((PyObject *)v));
@@ -64,6 +120,21 @@ PyObject *bytes_run(view *v, PyObject *func, bytes_body body, void *arg) {
   return result;
 }
 
+PyObject *bytes_run(view *v, PyObject *func, bytes_given given, bytes_body body, void *arg) {
+  PyObject *name = PyObject_GetAttrString(func, "__name__"), *result = NULL;
+  if (name == NULL)
+    return NULL;
+  bool stays = v->node != NULL && given != GIVEN_ITSELF && bytes_stays(v->node, 0);
+  if (stays && adds(name))
+    result = add(v, body, arg);
+  else if (stays && given == GIVEN_NOTHING && PyUnicode_CompareWithASCIIString(name, "pop") == 0)
+    result = pop(v, body, arg);
+  else
+    result = run_whole(v, writes(name), body, arg);
+  Py_DECREF(name);
+  return result;
+}
+
 static PyObject *bytes_getattro(PyObject *op, PyObject *name) {
   view *v = (view *)op;
   VIEW_CHECK(v);
@@ -74,7 +145,9 @@ static PyObject *bytes_getattro(PyObject *op, PyObject *name) {
     return method_new_bytes(STATE(v), found, v);
   if (own != NULL || found == NULL || Py_TYPE(found)->tp_descr_get == NULL)
     return PyObject_GenericGetAttr(op, name);
-  PyObject *self = now(op), *value = self == NULL ? NULL : PyObject_GetAttr(self, name);
+  // What is left are facts about the type, such as typecode: no element is looked at.
+  PyObject *self = view_readable(v) < 0 ? NULL : memory_now(v->node);
+  PyObject *value = self == NULL ? NULL : PyObject_GetAttr(self, name);
   Py_XDECREF(self);
   return value;
 }
@@ -82,32 +155,130 @@ static PyObject *bytes_getattro(PyObject *op, PyObject *name) {
 // ---- operations -----------------------------------------------------------------------------------
 
 static Py_ssize_t bytes_length(PyObject *op) {
-  PyObject *self = now(op);
-  Py_ssize_t n = self == NULL ? -1 : PyObject_Size(self);
-  Py_XDECREF(self);
-  return n;
+  return view_readable((view *)op) < 0 ? -1 : bytes_len(((view *)op)->node);
 }
 
 static PyObject *bytes_item(PyObject *op, Py_ssize_t i) {
-  PyObject *self = now(op), *item = self == NULL ? NULL : PySequence_GetItem(self, i);
-  Py_XDECREF(self);
-  return item;
+  return view_readable((view *)op) < 0 ? NULL : bytes_get(((view *)op)->node, i);
+}
+
+// Whether a slice takes one after the other, and reading its bounds runs no code.
+static bool is_simple(PyObject *key) {
+  if (!PySlice_Check(key))
+    return false;
+  PySliceObject *slice = (PySliceObject *)key;
+  return slice->step == Py_None && (slice->start == Py_None || PyLong_CheckExact(slice->start)) &&
+         (slice->stop == Py_None || PyLong_CheckExact(slice->stop));
+}
+
+// The bounds of a simple slice: 0 <= *start <= *stop <= length. How many elements it takes, or -1.
+static Py_ssize_t bounds(view *v, PyObject *key, Py_ssize_t *start, Py_ssize_t *stop) {
+  Py_ssize_t step;
+  if (PySlice_Unpack(key, start, stop, &step) < 0)
+    return -1;
+  Py_ssize_t n = PySlice_AdjustIndices(bytes_len(v->node), start, stop, step);
+  if (n == 0)
+    *stop = *start;
+  return n;
 }
 
 static PyObject *bytes_subscript(PyObject *op, PyObject *key) {
+  view *v = (view *)op;
+  if (PyIndex_Check(key)) {
+    VIEW_CHECK(v);
+    Py_ssize_t i = PyNumber_AsSsize_t(key, PyExc_IndexError);
+    if ((i == -1 && PyErr_Occurred()) || view_readable(v) < 0)
+      return NULL;
+    return bytes_get(v->node, i < 0 ? i + bytes_len(v->node) : i);
+  }
+  if (is_simple(key)) {
+    Py_ssize_t start, stop;
+    if (view_readable(v) < 0 || bounds(v, key, &start, &stop) < 0)
+      return NULL;
+    return bytes_part(v->node, start, stop);
+  }
   PyObject *self = now(op), *item = self == NULL ? NULL : PyObject_GetItem(self, key);
   Py_XDECREF(self);
   return item;
 }
 
-static int bytes_ass_subscript(PyObject *op, PyObject *key, PyObject *value) {
-  PyObject *given = value == NULL ? NULL : operand(value);
-  PyObject *self = value != NULL && given == NULL ? NULL : private(op);
+// Any assignment or deletion, on the private copy.
+static int assign_whole(PyObject *op, PyObject *key, PyObject *given) {
+  PyObject *self = private(op);
   int failed = self == NULL ? -1 : given == NULL ? PyObject_DelItem(self, key)
                                                  : PyObject_SetItem(self, key, given);
   Py_XDECREF(self);
-  Py_XDECREF(given);
   return failed ? -1 : log_write(op);
+}
+
+// v[i] = given
+static int assign_index(PyObject *op, PyObject *key, PyObject *given) {
+  view *v = (view *)op;
+  VIEW_CHECK_INT(v);
+  Py_ssize_t i = PyNumber_AsSsize_t(key, PyExc_IndexError);
+  if ((i == -1 && PyErr_Occurred()) || changing(v) < 0)
+    return -1;
+  if (i < 0)
+    i += bytes_len(v->node);
+  if (i < 0 || i >= bytes_len(v->node)) // the type's own error: of the value, or an IndexError
+    return PySequence_SetItem(v->node->target, PY_SSIZE_T_MAX, given);
+  bool stays = bytes_stays(v->node, 1);
+  PyObject *place = PyLong_FromSsize_t(stays ? 0 : i);
+  PyObject *piece = place == NULL || !stays ? NULL : bytes_part(v->node, i, i + 1);
+  int failed = place == NULL || (stays && piece == NULL) ? -1
+               : stays                                   ? PyObject_SetItem(piece, place, given)
+                                                         : assign_whole(op, place, given);
+  if (!failed && stays)
+    failed = changing(v) < 0 || bytes_set(v->scope->core, v->node, i, piece) < 0 ? -1 : log_write(op);
+  Py_XDECREF(piece);
+  Py_XDECREF(place);
+  return failed;
+}
+
+// v[i:j] = given, of a simple slice. What is given is checked, and iterated, in a part of its own.
+static int assign_slice(PyObject *op, PyObject *key, PyObject *given) {
+  view *v = (view *)op;
+  Py_ssize_t start, stop, n = changing(v) < 0 ? -1 : bounds(v, key, &start, &stop);
+  if (n < 0)
+    return -1;
+  if (n == 0 || !bytes_stays(v->node, n))
+    return assign_whole(op, key, given);
+  PyObject *part = bytes_part(v->node, start, stop);
+  int failed = part == NULL || PySequence_SetSlice(part, 0, n, given) < 0 || changing(v) < 0 ? -1 : 0;
+  if (!failed && (PyObject_Size(part) != n || stop > bytes_len(v->node) || !bytes_stays(v->node, n)))
+    failed = assign_whole(op, key, part);
+  else if (!failed)
+    failed = bytes_set(v->scope->core, v->node, start, part) < 0 ? -1 : log_write(op);
+  Py_XDECREF(part);
+  return failed;
+}
+
+// del v[i]
+static int delete(PyObject *op, PyObject *key) {
+  view *v = (view *)op;
+  if (!PyLong_CheckExact(key))
+    return assign_whole(op, key, NULL);
+  if (changing(v) < 0)
+    return -1;
+  Py_ssize_t i = PyLong_AsSsize_t(key), n = bytes_len(v->node);
+  bool last = !PyErr_Occurred() && n > 0 && (i == -1 || i == n - 1);
+  PyErr_Clear(); // beyond all: told below as the type tells it
+  if (!last || !bytes_stays(v->node, 0))
+    return assign_whole(op, key, NULL);
+  return bytes_drop_last(v->scope->core, v->node) < 0 ? -1 : log_write(op);
+}
+
+static int bytes_ass_subscript(PyObject *op, PyObject *key, PyObject *value) {
+  if (value == NULL)
+    return delete(op, key);
+  PyObject *given = operand(value);
+  if (given == NULL)
+    return -1;
+  int failed = PyIndex_Check(key) ? assign_index(op, key, given)
+               : is_simple(key)   ? assign_slice(op, key, given)
+                                  : assign_whole(op, key, given);
+  Py_DECREF(given);
+  return failed;
 }
 
 static int bytes_contains(PyObject *op, PyObject *value) {
@@ -118,9 +289,7 @@ static int bytes_contains(PyObject *op, PyObject *value) {
 }
 
 static PyObject *bytes_iter(PyObject *op) {
-  PyObject *self = now(op), *it = self == NULL ? NULL : PySeqIter_New(op);
-  Py_XDECREF(self);
-  return it;
+  return view_readable((view *)op) < 0 ? NULL : PySeqIter_New(op);
 }
 
 static PyObject *bytes_repr(PyObject *op) {
@@ -167,9 +336,18 @@ static PyObject *done_in_place(PyObject *op, PyObject *self, PyObject *result) {
 }
 
 static PyObject *bytes_inplace_concat(PyObject *op, PyObject *other) {
-  PyObject *given = operand(other), *self = given == NULL ? NULL : private(op);
+  view *v = (view *)op;
+  VIEW_CHECK(v);
+  bool itself = view_of(other, FAMILY_BYTES) && ((view *)other)->node == v->node;
+  PyObject *given = itself ? private(op) : operand(other);
+  bool stays = !itself && given != NULL && v->node != NULL && bytes_stays(v->node, 0);
+  PyObject *self = given == NULL ? NULL
+                   : !stays      ? private(op)
+                                 : changing(v) < 0 ? NULL : bytes_part(v->node, 0, 0);
   PyObject *result = self == NULL ? NULL : PySequence_InPlaceConcat(self, given);
   Py_XDECREF(given);
+  if (result != NULL && stays && (changing(v) < 0 || bytes_append(v->scope->core, v->node, self) < 0))
+    Py_CLEAR(result);
   return done_in_place(op, self, result);
 }
 
@@ -185,11 +363,12 @@ static int bytes_getbuffer(PyObject *op, Py_buffer *out, int flags) {
   bool output = v->shape->bits & THEUS_MAY_WRITE;
   if (!output && view_readable(v) < 0)
     return -1;
-  PyObject *seen = output ? NULL : memory_now(v->node);
-  PyObject *source = output ? private(op) : heavy_export(STATE(v), seen);
+  PyObject *seen = output ? NULL : memory_whole(v);
+  PyObject *source = output ? private(op) : seen == NULL ? NULL : heavy_export(STATE(v), seen);
   Py_XDECREF(seen);
-  int failed = source == NULL || (output && log_write(op) < 0) ? -1
-                                                                 : PyObject_GetBuffer(source, out, flags);
+  int failed = source == NULL || (output && log_write(op) < 0)
+                   ? -1
+                   : PyObject_GetBuffer(source, out, flags);
   Py_XDECREF(source);
   return failed;
 }

@@ -340,7 +340,7 @@ int core_touch(core *c, node *n) {
   if (n->ordinal == 0 && mark_dirty(c, n) < 0)
     return -1;
   if (n->pending == NULL) {
-    // What is pending for a list or deque counts from the length of the base.
+    // What is pending for a list, deque or bytearray counts from the length of the base.
     if ((n->kind == KIND_LIST || n->kind == KIND_DEQUE) && core_note(c, n, THEUS_SIZE_KEY) < 0)
       return -1;
     n->pending = PyMem_Calloc(1, sizeof(overlay));
@@ -352,6 +352,8 @@ int core_touch(core *c, node *n) {
       n->pending->keep = PyList_GET_SIZE(n->target);
     else if (n->kind == KIND_DEQUE)
       n->pending->keep = Py_SIZE(n->target);
+    else if (n->kind == KIND_BYTES)
+      n->pending->keep = PyObject_Size(n->target);
     n->pinned = true;
   }
   return 0;
@@ -394,7 +396,7 @@ void core_rollback(core *c) {
     saved *s = &p->items[i];
     overlay *dropped = s->node->pending;
     if (s->node->kind >= KIND_BYTES && s->node->kind <= KIND_ARRAY)
-      memory_rollback(dropped, s->before);
+      memory_rollback(s->node, s->before);
     s->node->pending = s->before;
     s->node->level = s->level;
     s->node->logged = s->before == NULL ? 0 : s->before->structure;

@@ -464,7 +464,8 @@ PyObject *schema_describe(PyObject *module, PyObject *args);
 //           or full: a list that replaced everything
 //   deque   left, then the base from skip up to keep, with changed: index -> value, then added;
 //           left and added are deques
-//   memory  full: a private copy
+//   memory  full: a private copy; or, of a bytearray or array, as in a list: changed: index -> one
+//           element, an object of the same type, and added, another
 struct overlay {
   PyObject *fields;
   PyObject *changed;
@@ -668,10 +669,30 @@ void deque_stop(deque_cursor *at);
 // Memory (pending_memory.c): bytearray, array.array, numpy arrays.
 PyObject *memory_copy(PyObject *how, PyObject *value); // new; how: NULL unless it is registered
 PyObject *memory_now(node *n);          // new: the private copy if there is one, else the object
+PyObject *memory_whole(view *v);        // new: the same with all that is pending in it
 PyObject *memory_private(view *v);      // new: the private copy, made if need be
+int memory_same(PyObject *x, PyObject *y); // whether two have the same bytes; keeps no exception
 int memory_unchanged(node *n);          // whether its private copy still is what the object holds
 int memory_write(PyObject *how, PyObject *target, PyObject *from, bool array);
-void memory_rollback(overlay *pending, overlay *before);
+void memory_rollback(node *n, overlay *before);
+
+// Bytearrays and arrays (pending_bytes.c), through the overlay. A part is of the same type.
+Py_ssize_t bytes_len(node *n);
+PyObject *bytes_get(node *n, Py_ssize_t i); // new; NULL with IndexError
+// New: an independent copy of what is there now; 0 <= start <= stop <= length.
+PyObject *bytes_part(node *n, Py_ssize_t start, Py_ssize_t stop);
+bool bytes_scattered(node *n);              // something is pending, and not in one copy
+bool bytes_stays(node *n, Py_ssize_t more); // so many more elements may change without one
+int bytes_gather(node *n);                  // what is pending becomes one copy; 0, -1
+// Each 0 or -1. The node may keep the part, which nobody may change afterwards.
+int bytes_set(core *c, node *n, Py_ssize_t i, PyObject *part);
+int bytes_append(core *c, node *n, PyObject *part);
+int bytes_drop_last(core *c, node *n);
+int bytes_put(PyObject *into, Py_ssize_t i, PyObject *piece); // one element; takes no memory
+int bytes_end(PyObject *into, Py_ssize_t i, PyObject *part);  // all from i on; part may be NULL
+int bytes_shorter(PyObject *target);                          // raises that it became so; -1
+// Makes a private copy that somebody else has what it was before, and takes no memory. Whether it did.
+bool bytes_restore(node *n, overlay *before);
 
 // The containers behind the views, past whatever their class overrides (base.c).
 family base_family(state *st, PyObject *container);
@@ -794,7 +815,9 @@ void method_forget(state *st); // frees those that are kept for reuse
 PyObject *method_new_twin(state *st, PyObject *func, view *self); // ... that runs on a twin of it
 PyObject *method_new_bytes(state *st, PyObject *func, view *self); // ... on the memory behind it
 typedef PyObject *(*bytes_body)(PyObject *self, void *arg);
-PyObject *bytes_run(view *v, PyObject *func, bytes_body body, void *arg);
+// What a method of memory is called with: nothing, something, or that memory itself among it.
+typedef enum { GIVEN_NOTHING, GIVEN_VALUES, GIVEN_ITSELF } bytes_given;
+PyObject *bytes_run(view *v, PyObject *func, bytes_given given, bytes_body body, void *arg);
 PyObject *object_getattro(PyObject *op, PyObject *name); // attribute.c
 int object_setattro(PyObject *op, PyObject *name, PyObject *value);
 PyObject *object_self(view *v);                               // new: v with the rights of self

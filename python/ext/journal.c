@@ -110,6 +110,10 @@ static int restore(state *st, const undo *u) {
   case PUSHED:
   case PULLED:
     return restore_end(st, u);
+  case ELEMENT:
+    return bytes_put(u->target, u->index, u->old);
+  case END:
+    return bytes_end(u->target, u->index, u->old);
   }
   return -1;
 }

@@ -18,14 +18,16 @@ typedef enum {
   PLACE,  // an item of a deque
   PUSHED, // an item at an end of a deque
   PULLED,
+  ELEMENT, // of a bytearray or array
+  END,     // of one: all from an index on
 } what;
 
 typedef struct {
   what what;
   PyObject *target; // borrowed from its node
   PyObject *key;    // owned; FIELD, KEY, ADDED, REMOVED; MEMORY: how, or NULL
-  PyObject *old;    // owned; NULL: there was nothing. FIELDS, KEYS, TAIL, ELEMENTS: a copy
-  Py_ssize_t index; // ITEM, TAIL, PLACE; PUSHED, PULLED: 0 is the left end
+  PyObject *old;    // owned; NULL: there was nothing. FIELDS, KEYS, TAIL, ELEMENTS, END: a copy
+  Py_ssize_t index; // ITEM, TAIL, PLACE, ELEMENT, END; PUSHED, PULLED: 0 is the left end
 } undo;
 
 struct journal {

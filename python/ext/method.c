@@ -26,6 +26,27 @@ static PyObject *run(PyObject *twin, void *arg) {
   return PyObject_Vectorcall(a->func, a->args, (size_t)a->n + 1, a->kwnames);
 }
 
+// On memory: the same memory among the arguments is what func gets as its self.
+static PyObject *run_memory(PyObject *self, void *arg) {
+  arguments *a = arg;
+  Py_ssize_t n = a->n + (a->kwnames == NULL ? 0 : PyTuple_GET_SIZE(a->kwnames));
+  for (Py_ssize_t i = 1; i <= n; i++)
+    if (a->args[i] == NULL)
+      ((PyObject **)a->args)[i] = self;
+  return run(self, arg);
+}
+
+// Marks with NULL where the memory of v is among the arguments.
+static bytes_given mark_itself(view *v, PyObject **args, Py_ssize_t n) {
+  bytes_given given = n == 0 ? GIVEN_NOTHING : GIVEN_VALUES;
+  for (Py_ssize_t i = 0; i < n; i++)
+    if (view_of(args[i], FAMILY_BYTES) && ((view *)args[i])->node == v->node) {
+      args[i] = NULL;
+      given = GIVEN_ITSELF;
+    }
+  return given;
+}
+
 // pydantic's own code: on a plain copy, and with plain arguments.
 static PyObject *run_plain(view *self, arguments *a) {
   state *st = STATE(self);
@@ -62,10 +83,13 @@ static PyObject *method_call(PyObject *op, PyObject *const *args, size_t nargsf,
     memcpy(stack + 1, args, (size_t)total * sizeof(PyObject *));
   PyObject *held = Py_NewRef(op); // the call may drop the last reference to this method
   arguments given = {m->func, stack, n, kwnames};
-  PyObject *result = m->on == ON_TWIN     ? twin_run(m->self, run, &given)
-                     : m->on == ON_MEMORY ? bytes_run(m->self, m->func, run, &given)
-                     : m->on == ON_PLAIN  ? run_plain(m->self, &given)
-                                          : run(stack[0], &given);
+  PyObject *result = NULL;
+  if (m->on == ON_MEMORY)
+    result = bytes_run(m->self, m->func, mark_itself(m->self, stack + 1, total), run_memory, &given);
+  else
+    result = m->on == ON_TWIN    ? twin_run(m->self, run, &given)
+             : m->on == ON_PLAIN ? run_plain(m->self, &given)
+                                 : run(stack[0], &given);
   Py_DECREF(held);
   if (stack != small)
     PyMem_Free(stack);

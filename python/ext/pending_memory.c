@@ -1,6 +1,7 @@
 // pending_memory.c: values that are memory (bytearray, array.array, numpy arrays) seen through their
 // overlay: a private copy, made once. A commit writes the copy into the original, which stays the
-// object it was; memory that did not change is not written.
+// object it was; memory that did not change is not written. A bytearray or array of which only
+// elements and the end are changed needs no copy: pending_bytes.c.
 //
 // A registered type says itself how it is copied, and how a copy is written into the original.
 //
@@ -38,6 +39,27 @@ PyObject *memory_now(node *n) {
   return Py_NewRef(o != NULL && o->full != NULL ? o->full : n->target);
 }
 
+// Makes one copy of what is scattered. 0, or -1 with an exception.
+static int gather(view *v) {
+  node *n = v->node;
+  core *c = v->scope->core;
+  if ((v->shape->bits & THEUS_MAY_WRITE) && warn_large(v, n->target) < 0)
+    return -1;
+  VIEW_CHECK_INT(v); // a warning may run user code
+  core_enter(c);
+  int failed = core_read(c, n, THEUS_WHOLE_KEY) < 0 || n->released || bytes_gather(n) < 0 ? -1 : 0;
+  core_exit(c);
+  if (!failed)
+    VIEW_CHECK_INT(v);
+  else if (!PyErr_Occurred())
+    errors_stale(v);
+  return failed;
+}
+
+PyObject *memory_whole(view *v) {
+  return bytes_scattered(v->node) && gather(v) < 0 ? NULL : memory_now(v->node);
+}
+
 PyObject *memory_private(view *v) {
   node *n = v->node;
   core *c = v->scope->core;
@@ -48,7 +70,9 @@ PyObject *memory_private(view *v) {
   VIEW_CHECK(v);
   core_enter(c);
   bool noted = core_read(c, n, THEUS_WHOLE_KEY) == 0;
-  PyObject *private = !noted || core_touch(c, n) < 0 ? NULL : memory_now(n);
+  bool scattered = n->kind == KIND_BYTES; // a copy of it has to have what is pending
+  PyObject *private =
+      !noted || core_touch(c, n) < 0 || (scattered && bytes_gather(n) < 0) ? NULL : memory_now(n);
   if (private == n->target)
     Py_SETREF(private, memory_copy(how, n->target));
   overlay *o = n->pending;
@@ -79,7 +103,7 @@ static int copy_bytes(PyObject *into, PyObject *from) {
   return done;
 }
 
-static int same_bytes(PyObject *x, PyObject *y) {
+int memory_same(PyObject *x, PyObject *y) {
   Py_buffer a, b;
   int same = 0;
   if (PyObject_GetBuffer(x, &b, PyBUF_SIMPLE) == 0) {
@@ -110,7 +134,7 @@ int memory_unchanged(node *n) {
   if (n->kind == KIND_ARRAY &&
       (!same_attribute(full, n->target, "shape") || !same_attribute(full, n->target, "dtype")))
     return 0;
-  return same_bytes(full, n->target);
+  return memory_same(full, n->target);
 }
 
 int memory_write(PyObject *how, PyObject *target, PyObject *from, bool array) {
@@ -134,10 +158,13 @@ int memory_write(PyObject *how, PyObject *target, PyObject *from, bool array) {
 }
 
 // A savepoint is undone: the private copy that the outer process holds gets its bytes back and
-// stays the one that counts. Where that cannot be, the copy that was saved counts.
-void memory_rollback(overlay *pending, overlay *before) {
-  if (pending == NULL || before == NULL || pending->full == NULL || before->full == NULL ||
-      !copy_bytes(pending->full, before->full))
+// stays the one that counts. Where that cannot be, what was saved counts.
+void memory_rollback(node *n, overlay *before) {
+  overlay *pending = n->pending;
+  if (pending == NULL || before == NULL || pending->full == NULL)
+    return;
+  if (before->full != NULL ? !copy_bytes(pending->full, before->full)
+                           : n->kind != KIND_BYTES || !bytes_restore(n, before))
     return;
   PyObject *live = pending->full;
   pending->full = before->full;

@@ -233,9 +233,10 @@ static PyObject *copy_node(copier *c, shape *s, node *n) {
     return NULL;
   PyObject *twin = Py_XNewRef(PyDict_GetItemWithError(c->memo, address));
   if (twin == NULL && !PyErr_Occurred() && n->kind > KIND_OBJECT) {
-    PyObject *memory = memory_now(n);
-    twin = memory_copy(n->kind == KIND_COPIED ? kind_how(c->st, n->target) : NULL, memory);
-    Py_DECREF(memory);
+    PyObject *how = n->kind == KIND_COPIED ? kind_how(c->st, n->target) : NULL; // borrowed
+    PyObject *memory = n->kind == KIND_BYTES ? NULL : memory_now(n);
+    twin = memory == NULL ? bytes_part(n, 0, bytes_len(n)) : memory_copy(how, memory);
+    Py_XDECREF(memory);
     if (twin != NULL && PyDict_SetItem(c->memo, address, twin) < 0)
       Py_CLEAR(twin);
   } else if (twin == NULL && !PyErr_Occurred() && (twin = blank(c->st, n)) != NULL) {

@@ -17,6 +17,7 @@ import pickle
 import random
 import threading
 import time
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -40,6 +41,7 @@ def domain() -> Plain:
         rows=[0] * 4,
         tags={-1, -2},
         queue=deque([0, 0]),
+        samples=array("q", [0] * 4),
         part=Plain(a=0, b=0, c=Plain(a=0, b=0)),
         marks=dict.fromkeys(range(THREADS), 0),
     )
@@ -132,6 +134,27 @@ def scan_rows(d: Any, y: Yield, value: int, i: int, j: int) -> Any:
         seen.append(number)
         y()
     return seen, d.rows[i : i + j]
+
+
+def samples(d: Any, y: Yield, value: int, i: int, j: int) -> Any:
+    first = d.samples[i % len(d.samples)]
+    y()
+    return first, list(d.samples[i : i + j]), len(d.samples)
+
+
+def set_sample(d: Any, y: Yield, value: int, i: int, j: int) -> Any:
+    old = d.samples[i % len(d.samples)]
+    y()
+    d.samples[i % len(d.samples)] = value
+    return old
+
+
+def append_sample(d: Any, y: Yield, value: int, i: int, j: int) -> Any:
+    d.samples.append(value)
+    y()
+    if len(d.samples) > 8:
+        del d.samples[:4]
+    return len(d.samples), d.samples[-1]
 
 
 def tags(d: Any, y: Yield, value: int) -> Any:
@@ -228,6 +251,7 @@ LOOKS: tuple[tuple[Callable[..., Any], Callable[[random.Random], Step]], ...] = 
     (scan_leaves, leaf_key),
     (row, row_key),
     (scan_rows, row_key),
+    (samples, row_key),
     (tags, no_key),
     (scan_queue, no_key),
     (fields, name_key),
@@ -242,6 +266,8 @@ WRITES: tuple[tuple[Callable[..., Any], Callable[[random.Random], Step]], ...] =
     (set_row, row_key),
     (append_row, row_key),
     (insert_row, row_key),
+    (set_sample, row_key),
+    (append_sample, row_key),
     (add_tag, no_key),
     (drop_tag, no_key),
     (put_queue, no_key),

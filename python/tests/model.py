@@ -8,12 +8,14 @@ they leave, ``read`` what a program sees on the way.
 
 import copy
 import enum
+from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import FunctionType, ModuleType
 from typing import Any, TypeAlias
 
 SCALARS = (type(None), bool, int, float, str, bytes)
+MEMORY = (bytearray, array)
 Body: TypeAlias = Callable[[Any], Any]
 
 
@@ -98,8 +100,8 @@ class Twin:
 def saved(*roots: Any) -> Iterator[Callable[[], None]]:
     """For every mutable object that can be reached, a function that puts its contents back."""
     for value in reachable(*roots):
-        if isinstance(value, list):
-            yield lambda value=value, old=list(value): value.__setitem__(slice(None), old)
+        if isinstance(value, (list, *MEMORY)):
+            yield lambda value=value, old=value[:]: value.__setitem__(slice(None), old)
         elif isinstance(value, dict):
             yield lambda value=value, old=dict(value): (value.clear(), value.update(old))
         elif not isinstance(value, tuple):
@@ -154,6 +156,8 @@ def fingerprint(value: Any, known: dict[int, int], seen: dict[int, int] | None =
             return "again", seen[id(value)]
         seen[id(value)] = len(seen)
         name = name, known.get(id(value), "new")
+    if isinstance(value, MEMORY):
+        return name, getattr(value, "typecode", "B"), bytes(value)
     if isinstance(value, list | tuple):
         return name, [fingerprint(each, known, seen) for each in value]
     pairs = value if isinstance(value, dict) else fields_of(value)
@@ -169,6 +173,8 @@ def read(value: Any, depth: int = 5) -> Any:
     """What a program sees of a value through the operations of its type, so deep."""
     if isinstance(value, SCALARS):
         return type(value).__name__, value
+    if isinstance(value, MEMORY):
+        return value.__class__.__name__, len(value), list(map(repr, value))
     if depth == 0:
         return "..."
     if isinstance(value, list | tuple):

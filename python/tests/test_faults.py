@@ -6,6 +6,7 @@ After each failure the state is the one before or the one after, and the engine 
 import subprocess
 import sys
 import textwrap
+from array import array
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -92,6 +93,8 @@ class State(BaseDomainContext):
     mapping: dict[Any, Any] = field(default_factory=lambda: {FIRST: 1, "a": [1]})
     items: list[Any] = field(default_factory=lambda: [FIRST, SECOND, 3])
     unique: set[Any] = field(default_factory=lambda: {FIRST})
+    raw: bytearray = field(default_factory=lambda: bytearray(b"abc"))
+    samples: "array[float]" = field(default_factory=lambda: array("d", [1, 2, 3]))
     strict: Strict = field(default_factory=Strict)
 
 
@@ -102,6 +105,8 @@ def shown(state: State) -> list[Any]:
         [(id(key), repr(value)) for key, value in state.mapping.items()],
         [id(item) if isinstance(item, Key) else item for item in state.items],
         sorted(map(id, state.unique)),
+        bytes(state.raw),
+        state.samples.tolist(),
         state.strict.a,
         state.strict.b,
     ]
@@ -123,6 +128,13 @@ def change(ctx: Any) -> Any:
     domain.unique.add(SECOND)
     domain.unique.discard(FIRST)
     domain.unique.add(FIRST)
+    domain.raw[0] = 9
+    domain.raw.append(domain.raw[-1])
+    domain.raw[1:3] = b"xy"
+    domain.samples[-1] = 0.5
+    domain.samples.pop()
+    domain.samples[1] = domain.samples[0] + len(domain.samples[:1])
+    domain.samples.insert(0, 7)
     domain.strict.a = 5
     domain.strict.both = 6
     ctx.local.kept = domain.items

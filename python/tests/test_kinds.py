@@ -336,13 +336,22 @@ x.count(2)
 repr(x); hash(x); x * 2; x *= 2; x *= 0; x == x; x != x; copy.copy(x); copy.deepcopy(x); x.nothing
 pickle.loads(pickle.dumps(x)); list(reversed(x)); bytes(x); memoryview(x)[0]; memoryview(x).nbytes
 memoryview(x)[0] = 3 ; x[0]; x.append(1) or x.append(2) or x.pop(0); sum(x); x.__class__.__name__
+x[0] = 9 ; x[-1] = 8 ; x.append(5) ; x[2:9]; x[0] = 9 ; x.pop() ; x.append(7) ; x.append(6) ; x[-3:]
+x.append(6) ; x.append(7) ; x[5] = 1 ; x.pop() ; x[4:]; x[2] = 9 ; x.index(9); x[2] = 9 ; list(x)
+x[-1] = 4 ; x.pop() ; x.pop() ; x[-1]; del x[-1] ; x[-1] = 6 ; len(x); x[1] = 2 ; x.pop(2) ; x[1]
+x[1] = 7 ; x == x[:]; x[1] = 7 ; x * 2; x[1] = 7 ; repr(x); x[1] = 7 ; x[::2]; x[1] = 7 ; 7 in x
+x[1] = 7 ; x.append('no'); x[1] = 7 ; x[99] = 'no'; x[1] = 7 ; x[1] = 'no'; x[1] = 7 ; x[99]
+x[1] = 7 ; bytes(x); x[1] = 7 ; copy.deepcopy(x); del x[99]; del x[2**70]
+x[1] = 7 ; x.append(8) ; x.extend(x); x.extend(x); x[1:3] = x; x[0:2] = x[1:3]; x[True]; x[True] = 4
 """,
     "bytearray": """
 x[1:2] = b'abc'; x[::2] = bytes(len(x[::2])); x += b'z'; x + b'z'; b'z' + x; x.find(b'\\x02')
 x.hex()
 x.clear(); x.decode('latin1'); x.startswith(b'\\x01'); x.upper(); x == bytes(x); x < b'zzz'
 x.split(b'\\x02')
-x.extend(b'abc'); x.append(256); x[1:2] = x; x.join([b'a', b'b'])
+x.extend(b'abc'); x.append(256); x[1:2] = x; x.join([b'a', b'b']); x += x; x.append(1) ; x += x
+x[1:3] = b'ab'; x[1:3] = iter([7, 8]); x[1:3] = iter([7, 8, 9]); x[1:3] = iter([7, 'no']); x[1:3] = 5
+x[1] = 7 ; x[0:2] = b'ab' ; x += b'z' ; x.find(b'b'); x.append(1) ; x[4:6] = b'ab' ; x[-2:]
 isinstance(x, bytearray)
 """,
     "array": """
@@ -352,6 +361,8 @@ x.typecode; x.itemsize; x.tolist(); x.tobytes(); x.frombytes(bytes(4)); x.fromli
 x.byteswap()
 x == array.array('i', x); x < array.array('i', [99]); x.fromlist([1, 'no'])
 x.extend(array.array('i', [5]))
+x[1:3] = array.array('i', [7, 8]); x[1:3] = array.array('b', [7, 8]); x[1:3] = [7, 8]; x += [1]
+x[1] = 7 ; x.frombytes(bytes(3)); x[1] = 7 ; x.fromlist([1, 2]) ; x.typecode; x[1] = 7 ; x.tolist()
 x.extend([1, 'no']); isinstance(x, array.array); array.array('i', [7]) + x; x.append(2**40)
 """,
     "tally": "x.bump('a'); x.bump('new'); x['new']; x.update('ab'); x += Counter('a')",

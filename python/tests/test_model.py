@@ -2,6 +2,8 @@
 
 import copy
 import os
+import pickle
+from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from model import (
+    MEMORY,
     NAMES,
     SCALARS,
     Body,
@@ -27,6 +30,10 @@ from theus import TheusEngine, process
 
 PROGRAMS = 10_000 if os.environ.get("THEUS_DEEP") else 500
 DEFAULT = object()
+ERRORS = (
+    *(LookupError, TypeError, ValueError, ArithmeticError),
+    *(AttributeError, BufferError, RuntimeError),
+)
 
 
 class Theus:
@@ -66,7 +73,7 @@ class Step:
 
     path: list[int]
     hand: int  # from the root: 0; else from a place held earlier
-    ops: tuple[str, str, str]  # for a list, a dict, an object
+    ops: tuple[str, str, str, str]  # for a list, a dict, an object, memory
     i: int
     j: int
     k: int
@@ -94,6 +101,8 @@ class Call:
 
 KEYS = ["a", "b", 1, "1", True, None, "a.b", (1, "x"), 1.5, 2, ""]
 scalars = st.one_of(st.integers(-3, 3), st.sampled_from([None, True, "x", "a.b", 2.5, b"y", 2**70]))
+numbers = st.lists(st.integers(0, 9), max_size=9)
+memory = st.builds(bytearray, numbers) | st.builds(array, st.sampled_from("bHfd"), numbers)
 values = st.recursive(
     scalars,
     lambda inner: st.one_of(
@@ -102,20 +111,25 @@ values = st.recursive(
         st.builds(Plain, a=inner, d=inner),
         st.builds(Data, a=inner),
         st.builds(Slots, a=inner, b=inner),
+        memory,
         st.tuples(inner, st.lists(inner, max_size=1)),
     ),
     max_leaves=5,
 )
-# A store always has a list, a dict and an object to begin with, which share a part.
+# A store always has a list, a dict, an object and memory to begin with, which share a part.
 stores = st.builds(
-    lambda shared, other, several: {
+    lambda shared, other, several, bytes_, numbers: {
         "list": [*several, shared, 3],
         "dict": {"a": other, 1: [shared], "1": 0},
-        "object": Plain(a=shared),
+        "object": Plain(a=shared, b=bytes_),
+        "memory": bytes_,
+        "numbers": numbers,
     },
     values,
     values,
     st.lists(values, max_size=3),
+    memory,
+    memory,
 )
 small = st.integers(-4, 5)
 
@@ -255,6 +269,81 @@ OBJECT: dict[str, Op] = {
     "swap": lambda t, s: (setattr(t, "a", t.b), setattr(t, "b", t.a)),
     "class": lambda t, s: (isinstance(t, Plain), type(t.__class__).__name__),
 }
+
+
+def number(target: Any, step: Step) -> Any:
+    """An element for memory, which it may refuse: a fraction where it takes any."""
+    return step.k / 10 if getattr(target, "typecode", "B") in "fd" else step.k
+
+
+def like(target: Any, elements: Any) -> Any:
+    """New memory of the same type."""
+    kind = target.__class__
+    return kind(elements) if kind is bytearray else kind(target.typecode, elements)
+
+
+def numbers_of(target: Any, step: Step) -> list[Any]:
+    """Several elements, one of which it may refuse."""
+    return [1, 2, number(target, step)][: abs(step.i)]
+
+
+def turned(target: Any, step: Step) -> Any:
+    """Memory of the same type: what a slice takes, back to front."""
+    return like(target, reversed(target[step.i : step.j]))
+
+
+def write_memory(target: Any, step: Step) -> None:
+    """Write an element where it lies."""
+    with memoryview(target) as shown:
+        shown[step.i] = abs(number(target, step))
+
+
+BYTES: dict[str, Op] = {
+    "set": lambda t, s: t.__setitem__(s.i, number(t, s)),
+    "set any": lambda t, s: t.__setitem__(s.i, s.fresh()),
+    "set several": lambda t, s: [t.__setitem__(i, 7) for i in range(abs(s.i))],
+    "append": lambda t, s: t.append(number(t, s)),
+    "append any": lambda t, s: t.append(s.fresh()),
+    "extend": lambda t, s: t.extend(numbers_of(t, s)),
+    "extend itself": lambda t, s: t.extend(t) if len(t) < 20 else None,
+    "extend failing": lambda t, s: t.extend(stop_after([1, 2])),
+    "insert": lambda t, s: t.insert(s.i, number(t, s)),
+    "pop": lambda t, s: t.pop(),
+    "pop twice": lambda t, s: (t.pop(), t.pop()),
+    "pop at": lambda t, s: t.pop(s.i),
+    "pop and append": lambda t, s: t.append(t.pop()),
+    "remove": lambda t, s: t.remove(abs(s.i)),
+    "reverse": lambda t, s: t.reverse(),
+    "del": lambda t, s: t.__delitem__(s.i),
+    "del slice": lambda t, s: t.__delitem__(slice(s.i, s.j)),
+    "set slice": lambda t, s: t.__setitem__(slice(s.i, s.j), like(t, numbers_of(t, s))),
+    "set slice any": lambda t, s: t.__setitem__(slice(s.i, s.j), numbers_of(t, s)),
+    "turn slice": lambda t, s: t.__setitem__(slice(s.i, s.j), turned(t, s)),
+    "set slice itself": lambda t, s: t.__setitem__(slice(s.i, s.j), t) if len(t) < 20 else None,
+    "set step": lambda t, s: t.__setitem__(slice(None, None, 2), t[::2][::-1]),
+    "+=": lambda t, s: inplace(t, "__iadd__", like(t, numbers_of(t, s))),
+    "+= itself": lambda t, s: inplace(t, "__iadd__", t) if len(t) < 20 else None,
+    "+= any": lambda t, s: inplace(t, "__iadd__", numbers_of(t, s)),
+    "*=": lambda t, s: inplace(t, "__imul__", s.i) if len(t) < 10 else None,
+    "write memory": write_memory,
+    "get": lambda t, s: t[s.i],
+    "get slice": lambda t, s: t[s.i : s.j],
+    "get step": lambda t, s: t[s.i : s.j : s.k],
+    "+": lambda t, s: t + t[s.i : s.j],
+    "in": lambda t, s: abs(s.i) in t,
+    "count": lambda t, s: t.count(abs(s.i)),
+    "index": lambda t, s: t.index(abs(s.i)),
+    "reversed": lambda t, s: list(reversed(t)),
+    "==": lambda t, s: (t == t[:], t == b"", t < t[: s.i]),
+    "bytes": lambda t, s: bytes(t),
+    "memory": lambda t, s: bytes(memoryview(t)),
+    "repr": lambda t, s: repr(t),
+    "copy": lambda t, s: copy.copy(t),
+    "pickle": lambda t, s: pickle.loads(pickle.dumps(t)),
+    "typecode": lambda t, s: (t.__class__.__name__, getattr(t, "typecode", None)),
+    "append walking": lambda t, s: while_walking(t, lambda: t.append(1)),
+    "pop walking": lambda t, s: while_walking(t, t.pop),
+}
 # Operations on two places: where, and what is there.
 STORE = {"alias": "alias", "copy": "copy", "deepcopy": "deepcopy", "given": "given"}
 
@@ -262,6 +351,7 @@ op_names = st.tuples(
     st.sampled_from([*LIST, *STORE]),
     st.sampled_from([*DICT, *STORE]),
     st.sampled_from([*OBJECT, *STORE]),
+    st.sampled_from([*BYTES]),
 )
 steps = st.builds(
     Step,
@@ -295,7 +385,7 @@ def places(value: Any) -> list[Any]:
     for each in below:
         if isinstance(each, tuple):
             found += places(each)
-        elif isinstance(each, list | dict | Plain | Data | Slots):
+        elif isinstance(each, (list, dict, Plain, Data, Slots, *MEMORY)):
             found.append(each)
     return found
 
@@ -326,7 +416,8 @@ def perform(world: Any, ctx: Any, held: list[Any], step: Step) -> Any:
     target = walk(start, step.path)
     held.append(target)
     world.held.append(target)
-    kind = 0 if isinstance(target, list) else 1 if isinstance(target, dict) else 2
+    kinds = (list, dict, object) if not isinstance(target, MEMORY) else ()
+    kind = next((n for n, each in enumerate(kinds) if isinstance(target, each)), 3)
     op = step.ops[kind]
     if op in STORE:
         source = ctx.global_ctx.given if op == "given" else ctx.domain.store
@@ -339,7 +430,7 @@ def perform(world: Any, ctx: Any, held: list[Any], step: Step) -> Any:
             value = copy.copy(value)
         result: Any = put(target, step, value)
     else:
-        result = (LIST, DICT, OBJECT)[kind][op](target, step)
+        result = (LIST, DICT, OBJECT, BYTES)[kind][op](target, step)
     return read(result), read(target, 3)
 
 
@@ -352,7 +443,7 @@ def interpret(world: Any, ctx: Any, program: list[Any], trace: list[Any]) -> Non
                 world.run(lambda inner, step=step: call(world, inner, step, trace))
             else:
                 trace.append(perform(world, ctx, held, step))
-        except (Planned, LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        except (Planned, *ERRORS) as error:
             trace.append(type(error).__name__)
     trace.append(read(ctx.domain.store, 4))
 
