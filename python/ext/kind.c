@@ -14,22 +14,31 @@ static const struct {
     {"types", "GenericAlias"},    {"types", "UnionType"},      {"typing", "TypeVar"},
 };
 
+// New: what a loaded module calls so; NULL without an exception if there is none, or with a
+// MemoryError: what follows from it is kept, so it must not be a guess.
+static PyObject *loaded(const char *module, const char *name) {
+  PyObject *key = PyUnicode_FromString(module);
+  PyObject *in = key == NULL ? NULL : PyDict_GetItemWithError(PyImport_GetModuleDict(), key);
+  Py_XDECREF(key);
+  if (in == NULL || !PyModule_Check(in))
+    return NULL;
+  Py_INCREF(in); // its __getattr__ may drop it
+  PyObject *found = PyObject_GetAttrString(in, name);
+  Py_DECREF(in);
+  if (found == NULL && !PyErr_ExceptionMatches(PyExc_MemoryError))
+    PyErr_Clear(); // half-imported module: nothing can be an instance yet
+  return found;
+}
+
 // 1, 0, or -1 with an exception.
 static int is_listed_plain(PyTypeObject *type) {
-  PyObject *modules = PyImport_GetModuleDict(); // borrowed
   for (size_t i = 0; i < Py_ARRAY_LENGTH(PLAIN_TYPES); i++) {
-    PyObject *module = PyDict_GetItemString(modules, PLAIN_TYPES[i].module);
-    if (module == NULL || !PyModule_Check(module))
-      continue;
-    Py_INCREF(module); // its __getattr__ may drop it
-    PyObject *listed = PyObject_GetAttrString(module, PLAIN_TYPES[i].name);
-    Py_DECREF(module);
-    if (listed == NULL) {
-      PyErr_Clear(); // half-imported module: nothing can be an instance yet
-      continue;
-    }
-    int yes = PyType_Check(listed) && PyType_IsSubtype(type, (PyTypeObject *)listed);
-    Py_DECREF(listed);
+    PyObject *listed = loaded(PLAIN_TYPES[i].module, PLAIN_TYPES[i].name);
+    if (listed == NULL && PyErr_Occurred())
+      return -1;
+    int yes = listed != NULL && PyType_Check(listed) &&
+              PyType_IsSubtype(type, (PyTypeObject *)listed);
+    Py_XDECREF(listed);
     if (yes)
       return 1;
   }
@@ -61,16 +70,11 @@ static PyTypeObject *python_base(state *st, PyTypeObject *t) {
   return t;
 }
 
-// Whether t is a class of a module; an instance cannot exist before its module does.
-static bool is_class(PyTypeObject *t, const char *module, const char *name) {
-  PyObject *in = PyDict_GetItemString(PyImport_GetModuleDict(), module); // borrowed
-  Py_XINCREF(in);
-  PyObject *found = in == NULL ? NULL : PyObject_GetAttrString(in, name);
-  if (found == NULL)
-    PyErr_Clear();
-  Py_XDECREF(in);
+// Whether t is a class of a module. 1, 0, -1.
+static int is_class(PyTypeObject *t, const char *module, const char *name) {
+  PyObject *found = loaded(module, name);
   Py_XDECREF(found);
-  return found == (PyObject *)t;
+  return found == NULL && PyErr_Occurred() ? -1 : found == (PyObject *)t;
 }
 
 // What a type, or a class it derives from, is registered as: borrowed, NULL: it is not.
@@ -160,10 +164,12 @@ static kind classify(state *st, PyObject *value) {
     return KIND_ERROR;
   if (listed)
     return KIND_PLAIN;
-  if (t == &PyByteArray_Type || is_class(t, "array", "array"))
-    return KIND_BYTES;
-  if (is_class(t, "numpy", "ndarray"))
-    return KIND_ARRAY;
+  int memory = t == &PyByteArray_Type ? 1 : is_class(t, "array", "array");
+  if (memory != 0)
+    return memory < 0 ? KIND_ERROR : KIND_BYTES;
+  int array = is_class(t, "numpy", "ndarray");
+  if (array != 0)
+    return array < 0 ? KIND_ERROR : KIND_ARRAY;
   return base == &PyBaseObject_Type ? KIND_OBJECT : KIND_UNSUPPORTED;
 }
 
