@@ -540,6 +540,7 @@ struct core {
   bool lost;           // it lost: every read raises, and it is dropped at its end
   bool reader;         // its contract lets it write nothing a commit applies
   unsigned kept;       // how often a commit left it what stood there before (preserve.c)
+  bool torn;           // ... and did so in the middle of an operation, which has to look again
   PyObject *verdict;   // owned: why it may not run again; NULL if it may
 
   // Whose it is (scope.c).

@@ -168,8 +168,9 @@ static bool concerned(const core *reader, const core *c) {
 }
 
 static void preserve_for(state *st, core *reader, const core *c) {
-  core_enter(reader);
+  reader->torn |= reader->busy > 0;
   reader->kept++;
+  core_enter(reader);
   for (size_t i = 0; i < c->n_dirty; i++)
     if (keep(st, reader, c->dirty[i]) < 0) {
       PyErr_Clear(); // no memory to keep it: then it runs again

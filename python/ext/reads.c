@@ -123,7 +123,7 @@ void reads_clear(core *c) {
   c->n_reads = 0;
   c->seen = 0;
   c->now = &c->seen;
-  c->lost = c->reader = false;
+  c->lost = c->reader = c->torn = false;
 }
 
 // Raises what a transaction that lost raises at every read.
