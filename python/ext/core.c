@@ -200,6 +200,29 @@ node *core_node(core *c, PyObject *target, kind k) {
   return n;
 }
 
+void core_put_root(core *c, node *n, PyObject *target) {
+  n->target = Py_NewRef(target);
+  c->slots[home(c, target)] = n;
+  c->used = 1;
+}
+
+void core_take_root(core *c, node *n) {
+  PyObject *target = n->target;
+  c->slots[home(c, target)] = NULL;
+  c->used = 0;
+  n->target = NULL;
+  n->views = NULL;
+  n->last = 0;
+  n->noted = n->whole = false;
+  Py_DECREF(target); // the engine has it
+}
+
+void core_keep_node(core *c, node *n) {
+  n->views = (view *)c->free_nodes;
+  c->free_nodes = n;
+  c->n_free++;
+}
+
 void core_release(core *c, node *n) {
   if (n->views != NULL || n->pinned)
     return;

@@ -90,17 +90,24 @@ static PyObject *refuse_coroutine(process *p, PyObject *result) {
 // As scope_finish.
 static PyObject *attempt(engine *e, process *p, start how, uint64_t *judged, PyObject **stack,
                          PyObject *kwnames) {
-  scope *s = scope_begin(e, p, how);
-  if (s == NULL)
+  PyObject *ctx = NULL, *result = NULL;
+  scope *s = how.lost == 0 && p->rest != NULL ? rest_resume(e, p, &ctx) : NULL;
+  if (s == NULL && (s = scope_begin(e, p, how)) == NULL)
     return NULL;
-  PyObject *result = NULL;
   theus_outcome outcome = THEUS_RETURNED;
   bool passed = !audit_concerns(e, p, THEUS_GATE_INPUT) ||
                 audit_gate(s, THEUS_GATE_INPUT, stack + 1, kwnames) == 0;
-  PyObject *ctx = passed ? scope_context(s) : NULL;
+  if (!passed)
+    Py_CLEAR(ctx);
+  else if (ctx == NULL)
+    ctx = scope_context(s);
   if (ctx != NULL) {
     stack[0] = ctx;
     result = PyObject_Vectorcall(p->func, stack, 1, kwnames);
+    if (result != NULL && !PyCoro_CheckExact(result) && rest_keep(s, ctx)) {
+      scope_tell(e);
+      return result;
+    }
     Py_DECREF(ctx);
   }
   if (result != NULL && PyCoro_CheckExact(result)) {

@@ -218,6 +218,8 @@ struct process {
   PyObject *required;  // tuple: its parameters without a default
   bool open;           // it takes arguments of any name
   raw_call call;       // for the one that goes on, unless there are several
+  view *rest;          // owned: the context of a run at rest (rest.c), or NULL
+  node *rest_root;     // ... and its node
 };
 
 #define KNOWN_NAMES 16
@@ -340,9 +342,20 @@ theus_tx scope_handle(scope *s);   // tells the kernel about a leased run; 0 wit
 // plain result, new, or NULL with the exception the caller shall see; NULL without one: it lost and
 // runs again. s stays owned by the caller.
 PyObject *scope_finish(scope *s, PyObject *result, theus_outcome outcome);
+void scope_start(scope *s, engine *e, bool reader, bool task);
+void scope_stop(core *c, engine *e);
+void scope_forget_layers(scope *s);
+void scope_tell(engine *e); // what a run leaves to be told: events of the audit, commits
 bool scope_is_outside(engine *e); // nothing runs here, and what stands in the objects is committed
 bool scope_is_here(scope *s); // it is the innermost of its transaction, and of this thread or task
 void scope_abandon(scope *s); // ends it without a word; keeps the exception state
+
+// Runs at rest (rest.c). rest_resume gives what scope_begin and scope_context give, or NULL without an
+// exception: begin the long way. rest_keep ends a run that returned and steals scope and context, or
+// says false: end it the long way.
+scope *rest_resume(engine *e, process *p, PyObject **ctx);
+bool rest_keep(scope *s, PyObject *ctx);
+void rest_drop(process *p);
 
 // A call in training mode, where there is no scope (call.c): what ctx.local and ctx.log ask for.
 raw_call *call_begin(engine *e, process *p); // goes on in this thread; NULL with an exception
@@ -596,6 +609,10 @@ void core_free(core *c);
 node *core_node(core *c, PyObject *target, kind k); // borrowed; found or made
 node *core_find(core *c, PyObject *target);         // borrowed, or NULL without an exception
 void core_release(core *c, node *n);                // forget it if nothing holds it
+// The one node of a core without a run: put into the table for a target, taken out and wiped, given back.
+void core_put_root(core *c, node *n, PyObject *target);
+void core_take_root(core *c, node *n);
+void core_keep_node(core *c, node *n);
 int core_savepoint(core *c);
 int core_keep(core *c);      // the innermost savepoint joins the one below; -1: no memory, unchanged
 void core_rollback(core *c); // ... or is undone; both within core_enter and core_exit

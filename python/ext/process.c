@@ -8,6 +8,7 @@ static int process_traverse(PyObject *op, visitproc visit, void *arg) {
   Py_VISIT(p->func);
   Py_VISIT(p->errors);
   Py_VISIT(p->defaults);
+  Py_VISIT(p->rest);
   return 0;
 }
 
@@ -16,6 +17,7 @@ static int process_clear(PyObject *op) {
   Py_CLEAR(p->func);
   Py_CLEAR(p->errors);
   Py_CLEAR(p->defaults);
+  rest_drop(p);
   return 0;
 }
 
@@ -58,6 +60,8 @@ process *process_new(state *st, PyObject *name, PyObject *func, PyObject *errors
   p->plans[0] = p->plans[1] = NULL;
   p->defaults = p->required = NULL;
   p->open = false;
+  p->rest = NULL;
+  p->rest_root = NULL;
   p->call = (raw_call){.name = name};
   p->name = Py_NewRef(name);
   p->func = Py_NewRef(func);

@@ -109,6 +109,26 @@ static void unlink_core(engine *e, core *c) {
   e->n_urgent -= c->urgent;
 }
 
+// The core of an outermost scope becomes one that runs, and is none any more.
+void scope_start(scope *s, engine *e, bool reader, bool task) {
+  core *c = s->core;
+  c->engine = e;
+  c->proc = s->proc;
+  c->task = task;
+  c->owner = task ? 0 : PyThread_get_thread_ident();
+  c->reader = reader;
+  c->seen = e->version;
+  c->now = &e->clock;
+  link_core(e, c);
+}
+
+void scope_stop(core *c, engine *e) {
+  unlink_core(e, c);
+  c->engine = NULL;
+  c->proc = NULL;
+  turn_wake(e);
+}
+
 // New, or taken from what is kept.
 static core *take_core(engine *e) {
   core *c = e->spare;
@@ -291,15 +311,8 @@ scope *scope_begin(engine *e, process *p, start how) {
   if (a.outer == NULL) {
     c->writes = writes;
     writes = NULL;
-    c->engine = e;
-    c->proc = p;
-    c->task = how.task;
     c->urgent = how.task && (p == NULL || how.lost >= THEUS_PATIENCE);
-    c->owner = how.task ? 0 : PyThread_get_thread_ident();
-    c->reader = a.reader;
-    c->seen = e->version;
-    c->now = &e->clock;
-    link_core(e, c);
+    scope_start(s, e, a.reader, how.task);
   }
   PyObject_GC_Track((PyObject *)s);
   Py_XDECREF(writes);
@@ -334,7 +347,7 @@ static void drop_layers(scope *s) {
   }
 }
 
-static inline void forget_layers(scope *s) {
+void scope_forget_layers(scope *s) {
   if (s->layers[0].name != NULL || s->models != NULL || s->n_lent > 0)
     drop_layers(s);
 }
@@ -366,10 +379,7 @@ static void leave(scope *s) {
   if (outer != NULL) {
     core_exit(c);
   } else {
-    unlink_core(e, c);
-    c->engine = NULL;
-    c->proc = NULL;
-    turn_wake(e);
+    scope_stop(c, e);
     if (c->busy > 1) { // ended by user code inside an operation: that one frees the core
       c->orphan = true;
       c->busy--;
@@ -379,7 +389,7 @@ static void leave(scope *s) {
       put_core(e, c);
     }
   }
-  forget_layers(s);
+  scope_forget_layers(s);
   schema_forget(s);
   if (outer != NULL && outer->doomed)
     scope_abandon(outer);
@@ -462,7 +472,7 @@ static void leave_well(scope *s, PyObject **result) {
     Py_CLEAR(*result);
     return;
   }
-  forget_layers(s); // ours: they must not count as views that survived
+  scope_forget_layers(s); // ours: they must not count as views that survived
   if (c->live_views > 0)
     Py_SETREF(*result, plain(e->st, *result));
   if (*result != NULL && s->views != NULL && apply_settle(c, e->st) < 0)
@@ -484,21 +494,25 @@ static bool is_quiet(const scope *s) {
 
 static PyObject *finish(scope *s, PyObject *result, theus_outcome outcome);
 
+void scope_tell(engine *e) {
+  if (e->unheard)
+    audit_tell(e);
+  if (e->commits != NULL && PyList_GET_SIZE(e->commits) > 0)
+    publish_announce(e);
+}
+
 PyObject *scope_finish(scope *s, PyObject *result, theus_outcome outcome) {
   core *c = s->core;
   if (result == NULL || outcome != THEUS_RETURNED || c->innermost != s || c->lost)
     return finish(s, result, outcome);
   s->ending = true;
-  forget_layers(s);
+  scope_forget_layers(s);
   if (!is_quiet(s))
     return finish(s, result, outcome);
   engine *e = (engine *)Py_NewRef((PyObject *)s->engine);
   retire(s);
   leave(s);
-  if (e->unheard)
-    audit_tell(e);
-  if (e->commits != NULL && PyList_GET_SIZE(e->commits) > 0)
-    publish_announce(e);
+  scope_tell(e);
   Py_DECREF((PyObject *)e);
   return result;
 }
@@ -569,10 +583,7 @@ static PyObject *finish(scope *s, PyObject *result, theus_outcome outcome) {
     Py_CLEAR(result);
   } else if (error != NULL && told == 0 && status == THEUS_OK && next.kind == THEUS_DROP)
     error = publish_error(e, name, next.raise, error);
-  if (e->unheard)
-    audit_tell(e);
-  if (e->commits != NULL && PyList_GET_SIZE(e->commits) > 0)
-    publish_announce(e);
+  scope_tell(e);
   if (error != NULL) {
     Py_CLEAR(result);
     errors_put(error);
@@ -637,7 +648,9 @@ static void scope_dealloc(PyObject *op) {
   PyObject_GC_UnTrack(op);
   assert(s->engine == NULL); // who began it has finished or abandoned it
   PyObject *name = s->name, *module = s->module;
+  core *resting = s->core;
   scope_release(s->st, s);
+  core_free(resting);
   Py_DECREF(name);
   Py_DECREF(type);
   Py_DECREF(module);
