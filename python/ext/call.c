@@ -35,8 +35,6 @@ struct awaited {
 // Read and written by every call: the model of TLS that takes no function call, as the kernel itself does.
 static _Thread_local raw_call *innermost __attribute__((tls_model("initial-exec")));
 
-#define RARELY __attribute__((cold, noinline))
-
 // ---- which call it is -----------------------------------------------------------------------------
 
 // Borrowed from the running context: the awaited call whose task runs here, over or not; or NULL.

@@ -210,10 +210,8 @@ done:
 }
 
 // Borrowed, or NULL with the kernel's KeyError. A name in a program is the same object each time.
-static process *find(engine *e, PyObject *name) {
+static RARELY process *look_up(engine *e, PyObject *name) {
   size_t at = ((uintptr_t)name >> 4) % KNOWN_NAMES;
-  if (e->known[at].name == name)
-    return e->known[at].proc;
   if (e->api == NULL && engine_usable(e) < 0)
     return NULL;
   PyObject *p = PyDict_GetItemWithError(e->processes, name);
@@ -252,8 +250,14 @@ static process *find(engine *e, PyObject *name) {
   return NULL;
 }
 
+// Borrowed. NULL with an exception.
+static inline process *find(engine *e, PyObject *name) {
+  size_t at = ((uintptr_t)name >> 4) % KNOWN_NAMES;
+  return e->known[at].name == name ? e->known[at].proc : look_up(e, name);
+}
+
 // The name may also come as the keyword process_name= or name=, as older programs write it.
-static PyObject *execute_by_keyword(engine *e, PyObject *const *args, PyObject *kwnames) {
+static RARELY PyObject *execute_by_keyword(engine *e, PyObject *const *args, PyObject *kwnames) {
   Py_ssize_t n = kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames);
   for (int old = 0; old < 2; old++) {
     for (Py_ssize_t i = 0; i < n; i++) {

@@ -29,6 +29,9 @@
 
 #include "theus.h"
 
+// What few calls reach stays out of the way of the others: it would cost them registers.
+#define RARELY __attribute__((cold, noinline))
+
 typedef struct state state;
 typedef struct engine engine;
 typedef struct process process;

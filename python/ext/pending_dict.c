@@ -44,7 +44,7 @@ static inline __attribute__((always_inline)) int get(node *n, PyObject *key, PyO
 }
 
 // An __eq__ let a commit in, and what was found may be of two versions: look again.
-static __attribute__((cold, noinline)) int get_again(core *c, node *n, PyObject *key, PyObject **value) {
+static RARELY int get_again(core *c, node *n, PyObject *key, PyObject **value) {
   int got;
   unsigned kept;
   c->torn = c->busy > 1 && c->torn; // the operation around this one has to look again as well

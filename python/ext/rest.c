@@ -56,11 +56,12 @@ bool rest_keep(scope *s, PyObject *ctx) {
   view *v = (view *)ctx;
   if (v->scope != s || !is_bare(s))
     return false;
+  bool looked = s->layers[0].name != NULL; // then there are views to let go: user code may run
   s->ending = true;
   scope_forget_layers(s);
   core *c = s->core;
   node *root = v->node;
-  if (!is_bare(s) || Py_REFCNT(ctx) != 1 || root == NULL || s->views != v || c->live_views != 1 ||
+  if ((looked && !is_bare(s)) || Py_REFCNT(ctx) != 1 || root == NULL || s->views != v || c->live_views != 1 ||
       c->used != 1 || root->pending != NULL || c->point != NULL || c->n_dirty != 0)
     return false; // the long way goes on from here: its end has begun
   engine *e = s->engine;
