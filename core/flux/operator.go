@@ -149,9 +149,11 @@ func (e *Evaluation) repeat(x, y starlark.Value) (starlark.Value, error) {
 	}
 	n, fits := times.Int64()
 	switch {
-	case times.Sign() < 0 || length == 0:
+	case !fits: // also below zero, and of nothing
+		return nil, raise("OverflowError", "cannot fit 'int' into an index-sized integer")
+	case n < 0 || length == 0:
 		n = 0
-	case !fits || n > maxSpent:
+	case n > maxSpent:
 		return nil, tooMuch()
 	}
 	if err := e.spend(length * int(n)); err != nil {

@@ -149,7 +149,8 @@ def test_truth_is_that_of_python(sample: Any, text: str, want: bool) -> None:
     ("text", "kind"),
     [("domain.missing", AttributeError), ("domain.d['missing']", KeyError), ("1 / domain.zero", ZeroDivisionError),
      ("domain.items[99]", IndexError), ("domain.counter + 'a'", TypeError), ("domain.none.x", AttributeError),
-     ("5 in domain.counter", TypeError), ("int('x')", ValueError), ("domain.items['k']", TypeError)],
+     ("5 in domain.counter", TypeError), ("int('x')", ValueError), ("domain.items['k']", TypeError),
+     ("'ab' * -(10 ** 30)", OverflowError), ("[] * 10 ** 30", OverflowError)],
 )  # fmt: skip
 def test_an_error_is_an_error(sample: Any, text: str, kind: type[Exception]) -> None:
     """W12: what Python would raise is raised, and never counts as false."""
