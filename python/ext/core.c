@@ -35,9 +35,7 @@ static node *node_new(core *c) {
   return n;
 }
 
-static void node_free(core *c, node *n) {
-  PyObject *target = n->target;
-  overlay *pending = n->pending;
+void core_keep_node(core *c, node *n) {
   if (c->n_free < MAX_FREE_NODES) {
     n->views = (view *)c->free_nodes;
     c->free_nodes = n;
@@ -45,6 +43,12 @@ static void node_free(core *c, node *n) {
   } else {
     PyMem_Free(n);
   }
+}
+
+static void node_free(core *c, node *n) {
+  PyObject *target = n->target;
+  overlay *pending = n->pending;
+  core_keep_node(c, n);
   overlay_free(pending);
   Py_DECREF(target);
 }
@@ -215,12 +219,6 @@ void core_take_root(core *c, node *n) {
   n->last = 0;
   n->noted = n->whole = false;
   Py_DECREF(target); // the engine has it
-}
-
-void core_keep_node(core *c, node *n) {
-  n->views = (view *)c->free_nodes;
-  c->free_nodes = n;
-  c->n_free++;
 }
 
 void core_release(core *c, node *n) {

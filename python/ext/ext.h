@@ -348,6 +348,8 @@ PyObject *scope_finish(scope *s, PyObject *result, theus_outcome outcome);
 void scope_start(scope *s, engine *e, bool reader, bool task);
 void scope_stop(core *c, engine *e);
 void scope_forget_layers(scope *s);
+// A run that returned has nothing to tell anybody: it is leased and wrote nothing.
+bool scope_is_quiet(const scope *s);
 void scope_tell(engine *e); // what a run leaves to be told: events of the audit, commits
 bool scope_is_outside(engine *e); // nothing runs here, and what stands in the objects is committed
 bool scope_is_here(scope *s); // it is the innermost of its transaction, and of this thread or task

@@ -482,14 +482,12 @@ static void leave_well(scope *s, PyObject **result) {
     Py_CLEAR(*result);
 }
 
-// Whether a run that returned has nothing to tell anybody: it is leased, wrote nothing, and nothing of
-// it is left.
-static bool is_quiet(const scope *s) {
+bool scope_is_quiet(const scope *s) {
   const core *c = s->core;
   const engine *e = s->engine;
-  return s->handle == 0 && s->outer == NULL && s->task == NULL && c->n_log == 0 &&
-         c->live_views == 0 && s->views == NULL && !c->lost && e->clock != APPLYING &&
-         !audit_concerns(s->engine, s->proc, THEUS_GATE_OUTPUT) && engine_works(e);
+  return s->handle == 0 && s->outer == NULL && s->task == NULL && c->n_log == 0 && !c->lost &&
+         e->clock != APPLYING && !audit_concerns(s->engine, s->proc, THEUS_GATE_OUTPUT) &&
+         engine_works(e);
 }
 
 static PyObject *finish(scope *s, PyObject *result, theus_outcome outcome);
@@ -507,7 +505,7 @@ PyObject *scope_finish(scope *s, PyObject *result, theus_outcome outcome) {
     return finish(s, result, outcome);
   s->ending = true;
   scope_forget_layers(s);
-  if (!is_quiet(s))
+  if (c->live_views > 0 || s->views != NULL || !scope_is_quiet(s))
     return finish(s, result, outcome);
   engine *e = (engine *)Py_NewRef((PyObject *)s->engine);
   retire(s);
